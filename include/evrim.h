@@ -1,0 +1,573 @@
+/* Made from src/ffi/ by build.rs; not to be edited. SPDX-License-Identifier: Apache-2.0 OR MIT */
+
+/*
+ * libevrim: the Evrim client.
+ *
+ * A client signs in with a user name and a password, or starts from an existing token; every request it
+ * then sends carries a token that is valid.
+ *
+ *     evrim_client *client;
+ *     evrim_error *error;
+ *     if (evrim_new("https://api.evrim.ai/prod", user, password, NULL, &client, &error) != EVRIM_OK) {
+ *         fprintf(stderr, "%s\n", evrim_error_message(error));
+ *         evrim_error_free(error);
+ *         return 1;
+ *     }
+ *     ...
+ *     evrim_free(client);
+ *
+ * Handles. Clients, options, responses and errors are opaque. Each has one function that frees it, and
+ * each of those takes NULL.
+ *
+ * Results. A function that can fail returns an evrim_status; EVRIM_OK is 0. Its results come through
+ * pointers: they are set to NULL or zero when the call begins, and written when it succeeds.
+ *
+ * Errors. The last argument, `error`, may be NULL. Otherwise *error is set to NULL on success, and on
+ * failure to an error that the caller frees with evrim_error_free(). There is no hidden "last error".
+ *
+ * Strings. What goes in is NUL-terminated UTF-8 and is copied where it is kept. A const char * that
+ * comes out is borrowed: it lives as long as the error or response it was asked of. A char * that comes
+ * out is the caller's, to be freed with evrim_string_free(). Bodies are bytes with a length. NULL or
+ * text that is not UTF-8, where it may not be, is EVRIM_ERROR_INVALID_ARGUMENT; it is never a crash.
+ *
+ * Threads. A client may be used by any number of threads at once; options by one at a time; responses
+ * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
+ * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads.
+ *
+ * Processes. After fork() the child may go on using a client, free it, or make new ones.
+ */
+
+#ifndef EVRIM_H
+#define EVRIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; evrim_version() is that of the library. */
+#define EVRIM_VERSION "0.1.0"
+#define EVRIM_VERSION_MAJOR 0
+#define EVRIM_VERSION_MINOR 1
+#define EVRIM_VERSION_PATCH 0
+/** To compare: EVRIM_VERSION_NUMBER >= 0x000200 is 0.2.0 or later. */
+#define EVRIM_VERSION_NUMBER 0x000100
+
+/** Marks a function whose result must be looked at. Define it as nothing to switch the warning off. */
+#ifndef EVRIM_MUST_USE
+#if defined(__GNUC__) || defined(__clang__)
+#define EVRIM_MUST_USE __attribute__((__warn_unused_result__))
+#else
+#define EVRIM_MUST_USE
+#endif
+#endif
+
+/** Marks what is to go in a later major version; the note says what to use instead. */
+#ifndef EVRIM_DEPRECATED
+#if defined(__GNUC__) || defined(__clang__)
+#define EVRIM_DEPRECATED(note) __attribute__((__deprecated__(note)))
+#elif defined(_MSC_VER)
+#define EVRIM_DEPRECATED(note) __declspec(deprecated(note))
+#else
+#define EVRIM_DEPRECATED(note)
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * The result of a call. `EVRIM_OK` is 0 and everything else a failure. Later versions may add codes;
+ * a code is never removed and never gets another meaning.
+ */
+typedef enum {
+    EVRIM_OK = 0,
+    /** An argument is NULL, not UTF-8, empty or out of range where it may not be. */
+    EVRIM_ERROR_INVALID_ARGUMENT = 1,
+    /** The base URL is not a URL, or not one of http or https. */
+    EVRIM_ERROR_INVALID_URL = 2,
+    /** Plain http to another machine, which the options do not allow. */
+    EVRIM_ERROR_INSECURE_URL = 3,
+    /** No user name, password or token to sign in with. */
+    EVRIM_ERROR_NO_CREDENTIALS = 4,
+    /** No refresh token to renew the access token with. */
+    EVRIM_ERROR_NO_REFRESH_TOKEN = 5,
+    /** evrim_cancel() or evrim_free() ended the call. */
+    EVRIM_ERROR_CANCELLED = 6,
+    /** A fault in this library. Please report it. */
+    EVRIM_ERROR_INTERNAL = 7,
+    /** No connection, or one that ended before the whole answer. */
+    EVRIM_ERROR_NETWORK = 20,
+    /** The server's certificate is not trusted, or no secure connection came about. */
+    EVRIM_ERROR_TLS = 21,
+    /** No answer in time. */
+    EVRIM_ERROR_TIMEOUT = 22,
+    /** The answer is not what the API promises: HTML instead of JSON, for example. */
+    EVRIM_ERROR_PROTOCOL = 23,
+    /** The server pointed to another place, where the request is not sent. */
+    EVRIM_ERROR_REDIRECT = 24,
+    /** The answer is larger than the limit. */
+    EVRIM_ERROR_TOO_LARGE = 25,
+    /** A file can't be read or written, or the system gives no more resources. */
+    EVRIM_ERROR_IO = 26,
+    /** 401: the credentials or the token are refused. */
+    EVRIM_ERROR_AUTHENTICATION = 40,
+    /** 403: this user may not do that. */
+    EVRIM_ERROR_PERMISSION = 41,
+    /** 404: there is no such thing. */
+    EVRIM_ERROR_NOT_FOUND = 42,
+    /** 409: it is at odds with the state of things. */
+    EVRIM_ERROR_CONFLICT = 43,
+    /** 429: too many requests; see evrim_error_retry_after_ms(). */
+    EVRIM_ERROR_RATE_LIMITED = 44,
+    /** Any other 4xx: the server does not accept the request as it is. */
+    EVRIM_ERROR_REQUEST = 45,
+    /** 5xx: the server failed. */
+    EVRIM_ERROR_SERVER = 46,
+} evrim_status;
+
+/**
+ * What went wrong. Immutable: any number of threads may read it. Free it with evrim_error_free().
+ */
+typedef struct evrim_error evrim_error;
+
+/** What a caller can choose for a client. For one thread at a time. */
+typedef struct evrim_options evrim_options;
+
+/**
+ * A session with the server: its tokens, its credentials and its connections. Any number of threads
+ * may use one client at once.
+ */
+typedef struct evrim_client evrim_client;
+
+/**
+ * An answer of the server. Immutable: any number of threads may read it. What is borrowed from it lives
+ * until evrim_response_free().
+ *
+ * The body is read by RFC 6901 pointers, such as "/report/sections/0/title"; "" is the whole document. In
+ * a name, "~1" stands for "/" and "~0" for "~". A body that is not JSON has nothing at any pointer.
+ */
+typedef struct evrim_response evrim_response;
+
+/**
+ * @name Library
+ * The version of the library, and strings that it made for the caller.
+ * @{
+ */
+
+/**
+ * The version of the library that is loaded, such as "0.1.0". `EVRIM_VERSION` is that of the header the
+ * program was compiled with; a newer library with the same SONAME serves an older program. The string
+ * is static.
+ */
+const char *evrim_version(void);
+
+/**
+ * Wipes and frees a string that this library made for the caller, such as a copied token. NULL is
+ * ignored. Borrowed strings, those of an error or a response, are not for this function.
+ */
+void evrim_string_free(char *string);
+
+/** @} */
+
+/**
+ * @name Status codes
+ * What a call returns.
+ * @{
+ */
+
+/**
+ * The name of a status code, such as "EVRIM_ERROR_TIMEOUT"; "EVRIM_ERROR_UNKNOWN" for a number that
+ * is no code of this version. The string is static.
+ */
+const char *evrim_status_name(int32_t status);
+
+/** @} */
+
+/**
+ * @name Errors
+ * What an error tells besides its status.
+ * @{
+ */
+
+/** The status code of an error: the same that the failed call returned. `EVRIM_OK` for NULL. */
+evrim_status evrim_error_status(const evrim_error *error);
+
+/**
+ * What happened, with which URL, and what to do where that is known: one English sentence without a
+ * line break, for people. Programs go by the status. It never holds a password or a token. Borrowed
+ * from the error; for NULL it is "no error".
+ */
+const char *evrim_error_message(const evrim_error *error);
+
+/**
+ * The HTTP status of the server's answer, such as 404; 0 if there was no answer, or for NULL.
+ */
+int32_t evrim_error_http_status(const evrim_error *error);
+
+/**
+ * The server's own code for the error, such as "token_not_valid"; NULL if it gave none. Borrowed from
+ * the error.
+ */
+const char *evrim_error_server_code(const evrim_error *error);
+
+/**
+ * The id under which the server logged the request, worth quoting to its operators; NULL if it gave
+ * none. Borrowed from the error.
+ */
+const char *evrim_error_request_id(const evrim_error *error);
+
+/**
+ * How long the server asks to wait before the next try, in milliseconds; -1 if it did not say.
+ */
+int64_t evrim_error_retry_after_ms(const evrim_error *error);
+
+/** Whether the same call may succeed if it is made again later. False for NULL. */
+bool evrim_error_is_retryable(const evrim_error *error);
+
+/**
+ * Whether the server may have acted on the request. Where this is false, making the call again can't
+ * do anything twice. False for NULL.
+ */
+bool evrim_error_may_have_been_sent(const evrim_error *error);
+
+/**
+ * The body of the server's answer, with its length in bytes in `*len`; NULL and 0 if there was none.
+ * `len` may be NULL. The bytes are borrowed from the error and are not NUL-terminated.
+ */
+const uint8_t *evrim_error_body(const evrim_error *error,
+                                size_t *len);
+
+/** Frees an error and all that was borrowed from it. NULL is ignored. */
+void evrim_error_free(evrim_error *error);
+
+/** @} */
+
+/**
+ * @name Options
+ * What can be chosen for a client. A value that is refused changes nothing.
+ * @{
+ */
+
+/**
+ * Makes options that hold the defaults. They are read when a client is made with them, and can be
+ * changed and used again afterwards. Free them with evrim_options_free(). Returns NULL only if memory
+ * is out.
+ */
+evrim_options *evrim_options_new(void);
+
+/** Frees options. Clients that were made with them are not affected. NULL is ignored. */
+void evrim_options_free(evrim_options *options);
+
+/**
+ * How long one attempt may take, from sending to the last byte of the answer, in milliseconds.
+ * Default: 60000. Signing in, refreshing and validating take at most 30000 of them. 0 is refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_timeout_ms(evrim_options *options,
+                                          uint32_t milliseconds);
+
+/**
+ * How long setting up a connection may take, its name and its TLS included, in milliseconds. Default:
+ * 5000. 0 is refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_connect_timeout_ms(evrim_options *options,
+                                                  uint32_t milliseconds);
+
+/**
+ * How long one call may take in all, retries and waiting included, in milliseconds. Default: 120000.
+ * 0 is refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_total_timeout_ms(evrim_options *options,
+                                                uint32_t milliseconds);
+
+/**
+ * Trusts the certificate authorities of a PEM file besides the system's own. The file is read now:
+ * `EVRIM_ERROR_IO` if that fails, `EVRIM_ERROR_TLS` if it holds no usable certificate. A second file
+ * replaces the first.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_ca_file(evrim_options *options,
+                                       const char *path);
+
+/**
+ * Allows plain http to other machines, where anyone on the way can read the password and the tokens.
+ * Default: false. Plain http to localhost and to loopback addresses is always allowed.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_allow_insecure_http(evrim_options *options,
+                                                   bool allow);
+
+/**
+ * Whether evrim_from_token() asks the server about the access token. Default: true. Turn it off for a
+ * saved session whose access token may have expired, and for opaque API tokens.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_validate_on_start(evrim_options *options,
+                                                 bool validate);
+
+/**
+ * Whether requests renew the access token by themselves, shortly before it ends or when the server
+ * refuses it. Default: true.
+ */
+EVRIM_MUST_USE evrim_status evrim_options_set_auto_renew(evrim_options *options, bool renew);
+
+/**
+ * Names the program to the server: printable ASCII such as "my-program/1.0", put before the library's
+ * own name and version. Default: the library's alone.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_user_agent(evrim_options *options,
+                                          const char *name);
+
+/** @} */
+
+/**
+ * @name Clients
+ * Signing in, tokens, clones, cancelling, and the end.
+ * @{
+ */
+
+/**
+ * Signs in with a user name and a password, and makes a client that keeps both tokens.
+ *
+ * `url` is the base URL of the service, such as "https://api.evrim.ai/prod"; its paths are appended to
+ * it. The strings are copied. `options` may be NULL for the defaults. On success `*client` is the new
+ * client, to be freed with evrim_free(); on failure it is NULL.
+ *
+ * Errors: `EVRIM_ERROR_AUTHENTICATION` for a wrong user name or password, `EVRIM_ERROR_INVALID_URL`,
+ * `EVRIM_ERROR_INSECURE_URL`, `EVRIM_ERROR_NO_CREDENTIALS` for an empty user name or password, and those
+ * of any request: `EVRIM_ERROR_NETWORK`, `EVRIM_ERROR_TLS`, `EVRIM_ERROR_TIMEOUT`,
+ * `EVRIM_ERROR_PROTOCOL`, `EVRIM_ERROR_RATE_LIMITED`, `EVRIM_ERROR_SERVER` and others.
+ *
+ *     evrim_client *client;
+ *     evrim_error *error;
+ *     if (evrim_new(url, "ada", password, NULL, &client, &error) != EVRIM_OK) {
+ *         fprintf(stderr, "%s\n", evrim_error_message(error));
+ *         evrim_error_free(error);
+ *     }
+ */
+EVRIM_MUST_USE
+evrim_status evrim_new(const char *url,
+                       const char *username,
+                       const char *password,
+                       const evrim_options *options,
+                       evrim_client **client,
+                       evrim_error **error);
+
+/**
+ * Makes a client from an existing token, without a password.
+ *
+ * The server is asked whether it accepts `access_token`, unless evrim_options_set_validate_on_start()
+ * turned that off; a token that it refuses gives `EVRIM_ERROR_AUTHENTICATION` and no client.
+ * `refresh_token` may be NULL: then the access token can't be renewed. To resume a saved session whose
+ * access token may have expired, turn validation off and pass both: the first request renews it.
+ *
+ * Otherwise like evrim_new().
+ */
+EVRIM_MUST_USE
+evrim_status evrim_from_token(const char *url,
+                              const char *access_token,
+                              const char *refresh_token,
+                              const evrim_options *options,
+                              evrim_client **client,
+                              evrim_error **error);
+
+/**
+ * Makes a client from the environment: `EVRIM_URL`, and the first of these that is set:
+ *
+ * - `EVRIM_USERNAME` and `EVRIM_PASSWORD`, as with evrim_new();
+ * - `EVRIM_TOKEN`, and `EVRIM_REFRESH_TOKEN` if there is one, as with evrim_from_token();
+ * - `EVRIM_API_TOKEN`, an opaque token, which is not validated.
+ *
+ * An empty variable counts as not set. The error names the variable that is missing:
+ * `EVRIM_ERROR_INVALID_URL` for the URL, `EVRIM_ERROR_NO_CREDENTIALS` for the others.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_from_env(const evrim_options *options,
+                            evrim_client **client,
+                            evrim_error **error);
+
+/**
+ * Signs in again with the user name and password of evrim_new() and replaces both tokens. If it fails,
+ * the old tokens stay.
+ *
+ * `EVRIM_ERROR_NO_CREDENTIALS` if the client was made from a token. While one thread signs in, the
+ * others that ask for the same wait and share its result.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_set_token(evrim_client *client,
+                             evrim_error **error);
+
+/**
+ * Buys a new access token with the refresh token. A server that rotates refresh tokens sends a new one
+ * of those as well, which then replaces the old one. If it fails, the old tokens stay.
+ *
+ * Requests do this by themselves when it is time; see evrim_options_set_auto_renew().
+ * `EVRIM_ERROR_NO_REFRESH_TOKEN` if there is none; `EVRIM_ERROR_AUTHENTICATION` if the server refuses it.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_refresh_token(evrim_client *client,
+                                 evrim_error **error);
+
+/**
+ * Asks the server whether it accepts the access token, and writes its answer to `*valid`. A token that
+ * is refused is not an error: the call returns `EVRIM_OK` and `*valid` is false. If the server can't be
+ * asked, or gives no clear answer, that is an error, and `*valid` is false too. Nothing is changed.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_validate_token(evrim_client *client,
+                                  bool *valid,
+                                  evrim_error **error);
+
+/**
+ * Copies the access token to `*token`, to be freed with evrim_string_free(), which wipes it. No I/O.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_copy_access_token(const evrim_client *client,
+                                     char **token,
+                                     evrim_error **error);
+
+/**
+ * Copies the refresh token to `*token`, to be freed with evrim_string_free(), which wipes it. Without a
+ * refresh token `*token` is NULL, and the call returns `EVRIM_OK`. No I/O.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_copy_refresh_token(const evrim_client *client,
+                                      char **token,
+                                      evrim_error **error);
+
+/**
+ * When the access token ends, in seconds since 1970 by the server's clock: what the token says of
+ * itself, unverified. -1 if it does not say, as an opaque token, or for NULL. No I/O.
+ */
+int64_t evrim_token_expires_at(const evrim_client *client);
+
+/**
+ * Makes a second handle on the same session. Tokens, credentials and connections are shared; options
+ * and cancelling are each handle's own, so that one call can have its own timeout or be cancelled
+ * alone. With NULL for `options` the clone has those of `client`. It costs little memory and no I/O.
+ * The session lives as long as its last handle; each is freed with evrim_free().
+ */
+EVRIM_MUST_USE
+evrim_status evrim_clone(const evrim_client *client,
+                         const evrim_options *options,
+                         evrim_client **clone,
+                         evrim_error **error);
+
+/**
+ * Ends the calls that are running on this handle, in any thread: they return
+ * `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
+ * not wait; may be called from any thread. NULL is ignored.
+ */
+void evrim_cancel(evrim_client *client);
+
+/**
+ * Frees a handle, and with its last handle the session, whose secrets are wiped. Calls that are still
+ * running on it in other threads end with `EVRIM_ERROR_CANCELLED`; none may begin any more. The tokens
+ * stay valid on the server. NULL is ignored.
+ */
+void evrim_free(evrim_client *client);
+
+/** @} */
+
+/**
+ * @name Requests
+ * Asking the server for something.
+ * @{
+ */
+
+/**
+ * Sends a request with a valid token and waits for the answer.
+ *
+ * `method` is an HTTP method in capitals. `path` is appended to the base URL and may have a query:
+ * "reports/", "runs/?page=2". Paths of the API end with a slash. `body` is sent as
+ * `application/json`, `body_len` bytes of it, and is not kept; NULL and 0 for none.
+ *
+ * A 2xx answer gives `EVRIM_OK` and `*response`, to be freed with evrim_response_free(). Any other is an
+ * error with the answer's status and body in it, and `*response` is NULL. The token is renewed first if
+ * it is about to end, and once more if the server refuses it. A request that may safely be repeated is
+ * retried twice after a failed connection, 408, 429 or 5xx; a POST is sent once, and again only if the
+ * server can't have seen it or refused its token.
+ *
+ *     evrim_response *response;
+ *     if (evrim_request(client, "GET", "reports/1/", NULL, 0, &response, &error) == EVRIM_OK) {
+ *         printf("%s\n", evrim_response_string(response, "/report/title"));
+ *         evrim_response_free(response);
+ *     }
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request(evrim_client *client,
+                           const char *method,
+                           const char *path,
+                           const void *body,
+                           size_t body_len,
+                           evrim_response **response,
+                           evrim_error **error);
+
+/** @} */
+
+/**
+ * @name Responses
+ * Reading what the server answered.
+ * @{
+ */
+
+/** The HTTP status, such as 200 or 201; 0 for NULL. */
+int32_t evrim_response_status(const evrim_response *response);
+
+/**
+ * The body, with its length in bytes in `*len`; NULL and 0 if it is empty. `len` may be NULL. The bytes
+ * are borrowed from the response and are not NUL-terminated.
+ */
+const uint8_t *evrim_response_body(const evrim_response *response,
+                                   size_t *len);
+
+/**
+ * The value of a header, its name in upper or lower case; NULL if it is absent. Several of one name are
+ * joined by ", ". Borrowed from the response.
+ */
+const char *evrim_response_header(const evrim_response *response,
+                                  const char *name);
+
+/**
+ * The string at a pointer, in UTF-8; NULL if there is none. Borrowed from the response. A string that
+ * holds a NUL character can't be a C string: for it, too, NULL is returned.
+ */
+const char *evrim_response_string(const evrim_response *response,
+                                  const char *pointer);
+
+/**
+ * Writes the whole number at a pointer to `*value`. False, and `*value` is 0, if there is none, or one
+ * with a fraction, or one that does not fit.
+ */
+bool evrim_response_int(const evrim_response *response,
+                        const char *pointer,
+                        int64_t *value);
+
+/** Writes the number at a pointer to `*value`. False, and `*value` is 0, if there is none. */
+bool evrim_response_double(const evrim_response *response, const char *pointer, double *value);
+
+/**
+ * Writes the boolean at a pointer to `*value`. False, and `*value` is false, if there is none.
+ */
+bool evrim_response_bool(const evrim_response *response, const char *pointer, bool *value);
+
+/**
+ * The number of items of the array, or of members of the object, at a pointer; 0 if there is neither.
+ */
+size_t evrim_response_count(const evrim_response *response,
+                            const char *pointer);
+
+/** Frees a response and all that was borrowed from it. NULL is ignored. */
+void evrim_response_free(evrim_response *response);
+
+/** @} */
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* EVRIM_H */

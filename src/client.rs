@@ -1,0 +1,510 @@
+//! The client: where session, retries and transport meet.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::LOCATION;
+use reqwest::{Method, Url};
+
+use crate::call::{Call, Origin, Plan, Purpose};
+use crate::cancel::Cancel;
+use crate::clock::BootTime;
+use crate::endpoint::{self, Endpoint};
+use crate::error::{Error, Result, Status};
+use crate::lane::Lanes;
+use crate::options::{MAX_BODY, Options, RETRIES};
+use crate::outcome;
+use crate::response::Response;
+use crate::retry::{Budget, Policy};
+use crate::secret::Secret;
+use crate::session::{Age, Ended, Kind, Leader, Need, Session, Tokens, Turn};
+use crate::token_calls::{self, Credentials, Pair};
+use crate::transport::Incoming;
+
+/// A request after a 401 is sent again with another token; no more often than this in all.
+const MOST_SENDS: u32 = 3;
+const MOST_REDIRECTS: u32 = 5;
+
+/// A handle on a session. Clones share the session; options and cancel are each one's own.
+pub struct Client {
+    shared: Arc<Shared>,
+    lanes: Arc<Lanes>,
+    options: Options,
+    cancel: Cancel,
+}
+
+struct Shared {
+    endpoint: Endpoint,
+    session: Session,
+    budget: Budget,
+}
+
+impl Client {
+    /// Signs in and keeps both tokens.
+    pub fn sign_in(url: &str, username: &str, password: &str, options: Options) -> Result<Client> {
+        let endpoint = Endpoint::parse(url, options.allow_insecure_http)?;
+        for (value, name) in [(username, "username"), (password, "password")] {
+            if value.is_empty() {
+                return Err(Error::new(
+                    Status::NoCredentials,
+                    format!("{name} is empty: the server accepts no sign-in without it"),
+                ));
+            }
+        }
+        let credentials = Credentials {
+            username: username.to_owned(),
+            password: Secret::new(password),
+        };
+        Client::start(endpoint, options, async |call| {
+            let sent = call.options.clock.boot();
+            let pair = call.sign_in(&credentials).await?;
+            let tokens = Tokens::new(pair, Age::NewAt(sent))?;
+            Ok(Session::new(Some(credentials), tokens))
+        })
+    }
+
+    /// Starts from an existing token, which is verified first unless the options say otherwise.
+    pub fn from_token(
+        url: &str,
+        access: &str,
+        refresh: Option<&str>,
+        options: Options,
+    ) -> Result<Client> {
+        let endpoint = Endpoint::parse(url, options.allow_insecure_http)?;
+        if access.is_empty() {
+            return Err(Error::new(
+                Status::NoCredentials,
+                "access_token is empty: pass a token, or sign in with evrim_new",
+            ));
+        }
+        if refresh.is_some_and(|refresh| !crate::secret::is_token(refresh)) {
+            return Err(Error::invalid_argument(
+                "refresh_token is empty or holds a character that no token has: pass it as the \
+                 server gave it, or NULL if there is none",
+            ));
+        }
+        let pair = Pair {
+            access: Secret::new(access),
+            refresh: refresh.map(Secret::new),
+        };
+        let tokens = Tokens::new(pair, Age::Unknown)?;
+        if tokens.claims.is_refresh {
+            return Err(Error::invalid_argument(
+                "access_token is a refresh token: pass it as refresh_token",
+            ));
+        }
+        Client::start(endpoint, options, async |call| {
+            if call.options.validate_on_start && !call.verify(&tokens.access).await? {
+                return Err(token_calls::refused_token());
+            }
+            Ok(Session::new(None, tokens))
+        })
+    }
+
+    fn start(
+        endpoint: Endpoint,
+        options: Options,
+        session: impl AsyncFnOnce(&Call<'_>) -> Result<Session>,
+    ) -> Result<Client> {
+        let lanes = Lanes::of(&options);
+        let budget = Budget::new();
+        let cancel = Cancel::new();
+        let origin = Origin {
+            options: &options,
+            endpoint: &endpoint,
+            lanes: &lanes,
+            budget: &budget,
+            cancel: &cancel,
+        };
+        let session = origin.run(session)?;
+        Ok(Client {
+            shared: Arc::new(Shared {
+                endpoint,
+                session,
+                budget,
+            }),
+            lanes,
+            options,
+            cancel,
+        })
+    }
+
+    /// Another handle on the same session.
+    pub fn clone_with(&self, options: Option<Options>) -> Result<Client> {
+        let options = options.unwrap_or_else(|| self.options.clone());
+        self.shared.endpoint.check(options.allow_insecure_http)?;
+        Ok(Client {
+            shared: self.shared.clone(),
+            lanes: Lanes::of(&options),
+            options,
+            cancel: Cancel::new(),
+        })
+    }
+
+    /// Ends the calls that are running on this handle, from any thread.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    pub fn copy_access_token(&self) -> Secret {
+        self.session().tokens().access.clone()
+    }
+
+    pub fn copy_refresh_token(&self) -> Option<Secret> {
+        self.session().tokens().refresh.clone()
+    }
+
+    /// Unix seconds, by the token's own word.
+    pub fn token_expires_at(&self) -> Option<i64> {
+        self.session().tokens().claims.expires_at
+    }
+
+    /// Signs in again and replaces both tokens, or neither.
+    pub fn set_token(&self) -> Result<()> {
+        if self.session().credentials.is_none() {
+            return Err(Error::new(
+                Status::NoCredentials,
+                "there is no user name and password to sign in with: this client was made from a \
+                 token",
+            ));
+        }
+        self.run(async |call| self.replace(call, Kind::SignIn).await)
+    }
+
+    /// Replaces the access token, and the refresh token where the server sends a new one.
+    pub fn refresh_token(&self) -> Result<()> {
+        if self.session().tokens().refresh.is_none() {
+            return Err(Error::new(
+                Status::NoRefreshToken,
+                "there is no refresh token: pass one to evrim_from_token, or sign in with evrim_new",
+            ));
+        }
+        self.run(async |call| self.replace(call, Kind::Refresh).await)
+    }
+
+    /// Asks the server whether it accepts the access token. Changes nothing.
+    pub fn validate_token(&self) -> Result<bool> {
+        self.run(async |call| {
+            let tokens = self.session().tokens();
+            call.verify(&tokens.access).await
+        })
+    }
+
+    /// Sends a request with a valid token; any answer but a success is an error.
+    pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Response> {
+        let method = parse_method(method)?;
+        let url = self.shared.endpoint.join(path)?;
+        let body = body.map(Bytes::copy_from_slice);
+        self.run(async |call| self.send(call, method, url, body).await)
+    }
+
+    fn session(&self) -> &Session {
+        &self.shared.session
+    }
+
+    fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
+        let origin = Origin {
+            options: &self.options,
+            endpoint: &self.shared.endpoint,
+            lanes: &self.lanes,
+            budget: &self.shared.budget,
+            cancel: &self.cancel,
+        };
+        origin.run(work)
+    }
+
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        method: Method,
+        mut url: Url,
+        body: Option<Bytes>,
+    ) -> Result<Response> {
+        let mut renewed = false;
+        let mut sends = 0;
+        let mut redirects = 0;
+        loop {
+            let tokens = self.ready_tokens(call).await?;
+            let sent = self.now();
+            let incoming = call
+                .send(&Plan {
+                    method: method.clone(),
+                    url: &url,
+                    body: body.clone(),
+                    bearer: Some(tokens.bearer.clone()),
+                    policy: Policy {
+                        retries: RETRIES,
+                        idempotent: is_idempotent(&method),
+                    },
+                    timeout: self.options.timeout,
+                    limit: MAX_BODY,
+                    purpose: Purpose::Request,
+                })
+                .await
+                .map_err(|error| error.without(tokens.access.expose()))?;
+            sends += 1;
+            tokens.learn(sent, outcome::server_time(&incoming.headers));
+            match incoming.status {
+                200..=299 => {
+                    let Incoming {
+                        status,
+                        headers,
+                        body,
+                    } = incoming;
+                    return Ok(Response::new(status, headers, body));
+                }
+                401 if sends < MOST_SENDS
+                    && self
+                        .replace_refused(call, &tokens, &incoming, &mut renewed)
+                        .await? => {}
+                300..=399 if redirects < MOST_REDIRECTS => {
+                    redirects += 1;
+                    url = redirect(&method, &url, &incoming).map_err(|error| {
+                        error.with_answer(incoming.answer(outcome::Advice::default()))
+                    })?;
+                }
+                status => {
+                    let hint = (status == 401).then_some(
+                        "the access token is refused and can't be renewed: sign in again",
+                    );
+                    return Err(incoming
+                        .error_with(&method, &url, self.options.clock.wall(), hint)
+                        .without(tokens.access.expose()));
+                }
+            }
+        }
+    }
+
+    /// The tokens for the next request, renewed in time where the options allow it.
+    async fn ready_tokens(&self, call: &Call<'_>) -> Result<Arc<Tokens>> {
+        let session = self.session();
+        let tokens = session.tokens();
+        if !self.options.auto_renew {
+            return Ok(tokens);
+        }
+        match tokens.need(self.now()) {
+            Need::Nothing => Ok(tokens),
+            _ if !session.can_renew(&tokens) => Ok(tokens),
+            Need::Soon => {
+                if let Some(leader) = session.early_turn(call.process, &tokens, self.now()) {
+                    if self.lead(call, leader, &tokens, false).await.is_err() {
+                        session.rest_after_failure(call.process, &tokens, self.now());
+                    }
+                }
+                Ok(session.tokens())
+            }
+            Need::Now { expired } => match self.renew(call, &tokens, false).await {
+                // Until its very end the old token is as good as any.
+                Err(error) if expired => Err(error),
+                _ => Ok(session.tokens()),
+            },
+        }
+    }
+
+    /// After a 401: whether there is another token to send the request with.
+    async fn replace_refused(
+        &self,
+        call: &Call<'_>,
+        tokens: &Tokens,
+        incoming: &Incoming,
+        renewed: &mut bool,
+    ) -> Result<bool> {
+        let session = self.session();
+        if !self.options.auto_renew {
+            return Ok(false);
+        }
+        if !tokens.is_same(&session.tokens()) {
+            return Ok(true);
+        }
+        let code = incoming.code();
+        let is_over = matches!(code.as_deref(), Some("user_not_found" | "user_inactive"));
+        if *renewed || is_over || !session.can_renew(tokens) {
+            return Ok(false);
+        }
+        *renewed = true;
+        // A refresh token from before a change of password is refused like the access token.
+        let by_credentials = code.as_deref() == Some("password_changed");
+        if by_credentials && !session.may_sign_in() {
+            return Ok(false);
+        }
+        self.renew(call, tokens, by_credentials).await?;
+        Ok(true)
+    }
+
+    /// Has `seen` replaced, by this call or by another that is at it already.
+    async fn renew(&self, call: &Call<'_>, seen: &Tokens, by_credentials: bool) -> Result<()> {
+        loop {
+            match self.session().turn(call.process, Kind::Renew, Some(seen)) {
+                Turn::Fresh => return Ok(()),
+                Turn::Lead(leader) => return self.lead(call, leader, seen, by_credentials).await,
+                Turn::Follow(attempt) => match attempt.ended().await {
+                    Ended::Done => return Ok(()),
+                    Ended::Failed(error) if attempt.kind() == Kind::Renew => return Err(error),
+                    // A refresh alone may fail where a sign-in still helps.
+                    Ended::Failed(_) | Ended::Abandoned => {}
+                },
+            }
+        }
+    }
+
+    async fn lead(
+        &self,
+        call: &Call<'_>,
+        leader: Leader<'_>,
+        seen: &Tokens,
+        by_credentials: bool,
+    ) -> Result<()> {
+        let result = match &seen.refresh {
+            Some(refresh) if !by_credentials => match self.refreshed(call, refresh).await {
+                Err(error)
+                    if error.status() == Status::Authentication && self.session().may_sign_in() =>
+                {
+                    self.signed_in(call).await
+                }
+                result => result,
+            },
+            _ => self.signed_in(call).await,
+        };
+        self.conclude(leader, result)
+    }
+
+    /// The explicit calls: a new sign-in or refresh, or the result of one that is running.
+    async fn replace(&self, call: &Call<'_>, kind: Kind) -> Result<()> {
+        loop {
+            match self.session().turn(call.process, kind, None) {
+                Turn::Fresh => return Ok(()),
+                Turn::Lead(leader) => {
+                    let tokens = self.session().tokens();
+                    let result = match (kind, &tokens.refresh) {
+                        (Kind::Refresh, Some(refresh)) => self.refreshed(call, refresh).await,
+                        _ => self.signed_in(call).await,
+                    };
+                    return self.conclude(leader, result);
+                }
+                Turn::Follow(attempt) => match (attempt.ended().await, attempt.kind() == kind) {
+                    (Ended::Done, true) => return Ok(()),
+                    (Ended::Failed(error), true) => return Err(error),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    async fn refreshed(&self, call: &Call<'_>, refresh: &Secret) -> Result<Tokens> {
+        let sent = self.now();
+        let pair = call.refresh(refresh).await?;
+        Tokens::new(pair, Age::NewAt(sent))
+    }
+
+    async fn signed_in(&self, call: &Call<'_>) -> Result<Tokens> {
+        let session = self.session();
+        let Some(credentials) = &session.credentials else {
+            return Err(Error::new(
+                Status::NoCredentials,
+                "there is no user name and password to sign in with",
+            ));
+        };
+        let sent = self.now();
+        let result = call.sign_in(credentials).await;
+        match &result {
+            Ok(_) => session.set_sign_in_refused(false),
+            Err(error) if error.status() == Status::Authentication => {
+                session.set_sign_in_refused(true);
+            }
+            Err(_) => {}
+        }
+        Tokens::new(result?, Age::NewAt(sent))
+    }
+
+    fn conclude(&self, leader: Leader<'_>, result: Result<Tokens>) -> Result<()> {
+        match result {
+            Ok(tokens) => {
+                leader.commit(tokens);
+                Ok(())
+            }
+            Err(error) => {
+                leader.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn now(&self) -> BootTime {
+        self.options.clock.boot()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.shared.endpoint)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse_method(method: &str) -> Result<Method> {
+    let is_upper = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    match Method::from_bytes(method.as_bytes()) {
+        Ok(parsed) if is_upper && parsed != Method::CONNECT && parsed != Method::TRACE => {
+            Ok(parsed)
+        }
+        _ => Err(Error::invalid_argument(
+            "method must be an HTTP method in capitals, such as \"GET\" or \"POST\"",
+        )),
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS
+    )
+}
+
+/// Where a redirect may lead: to the same origin, and only where the request stays the same.
+fn redirect(method: &Method, from: &Url, incoming: &Incoming) -> Result<Url> {
+    let refuse = |why: &str| {
+        Err(Error::new(
+            Status::Redirect,
+            format!(
+                "{method} {}: the server answered {} and {why}",
+                endpoint::display(from),
+                incoming.status
+            ),
+        ))
+    };
+    let location = incoming
+        .headers
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok());
+    let Some(to) = location.and_then(|location| from.join(location).ok()) else {
+        return refuse("named no place to go on: check the base URL");
+    };
+    if to.origin() != from.origin() {
+        return refuse(&format!(
+            "pointed to another server, {}: the token is not sent there; check the base URL",
+            endpoint::display(&to)
+        ));
+    }
+    let stays_the_same = match incoming.status {
+        307 | 308 => true,
+        301..=303 => matches!(*method, Method::GET | Method::HEAD),
+        _ => false,
+    };
+    if !stays_the_same {
+        return refuse(&format!(
+            "pointed to {}, where the request would lose its body: ask there to begin with; every \
+             path of the API ends with '/'",
+            endpoint::display(&to)
+        ));
+    }
+    Ok(to)
+}

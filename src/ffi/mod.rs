@@ -1,0 +1,16 @@
+//! The C interface: the only unsafe code. One file for each handle; each function checks its
+//! arguments, calls the core and hands the result over.
+
+// The names are C's, and so are the contracts: they stand in the documentation, for C callers.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod client;
+mod error;
+mod guard;
+mod library;
+mod options;
+mod request;
+mod response;
+mod sigpipe;
+mod status;

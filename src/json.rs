@@ -1,0 +1,280 @@
+//! A JSON document that is read by RFC 6901 pointers and hands out C strings without copying.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+pub enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Beyond the range of `Int`, or with a fraction.
+    Double(f64),
+    Text(Text),
+    Array(Vec<Node>),
+    /// In the server's order. A name that comes twice counts as its last.
+    Object(Vec<(Text, Node)>),
+}
+
+/// A string with a NUL behind it, so that C can borrow it.
+pub struct Text(Box<str>);
+
+impl Text {
+    fn new(text: &str) -> Text {
+        let mut owned = String::with_capacity(text.len() + 1);
+        owned.push_str(text);
+        owned.push('\0');
+        Text(owned.into_boxed_str())
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.strip_suffix('\0').unwrap_or(&self.0)
+    }
+
+    /// `None` where the text itself holds a NUL: C would take the first part for the whole.
+    pub fn as_c_str(&self) -> Option<&CStr> {
+        CStr::from_bytes_with_nul(self.0.as_bytes()).ok()
+    }
+}
+
+impl Node {
+    pub fn parse(bytes: &[u8]) -> Option<Node> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The value at an RFC 6901 pointer; the empty pointer is the whole document.
+    pub fn pointer(&self, pointer: &str) -> Option<&Node> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer
+            .strip_prefix('/')?
+            .split('/')
+            .try_fold(self, |node, token| match node {
+                Node::Object(members) => members
+                    .iter()
+                    .rev()
+                    .find(|(name, _)| is_named(name.as_str(), token))
+                    .map(|(_, value)| value),
+                Node::Array(items) => items.get(index(token)?),
+                _ => None,
+            })
+    }
+
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Node::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn as_double(&self) -> Option<f64> {
+        match self {
+            Node::Int(value) => Some(*value as f64),
+            Node::Double(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Node::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn as_text(&self) -> Option<&Text> {
+        match self {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members of an object or the items of an array.
+    pub fn count(&self) -> usize {
+        match self {
+            Node::Array(items) => items.len(),
+            Node::Object(members) => members.len(),
+            _ => 0,
+        }
+    }
+
+    pub fn is_object(&self) -> bool {
+        matches!(self, Node::Object(_))
+    }
+}
+
+/// Whether a pointer's token, in which `~0` is `~` and `~1` is `/`, names this member.
+fn is_named(name: &str, token: &str) -> bool {
+    if !token.contains('~') {
+        return name == token;
+    }
+    // In this order: "~01" is "~1", not "/".
+    name == token.replace("~1", "/").replace("~0", "~")
+}
+
+/// An index has no sign and no leading zero.
+fn index(token: &str) -> Option<usize> {
+    let is_plain = token.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain || (token.len() > 1 && token.starts_with('0')) {
+        return None;
+    }
+    token.parse().ok()
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Node, D::Error> {
+        from.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(match i64::try_from(value) {
+            Ok(value) => Node::Int(value),
+            Err(_) => Node::Double(value as f64),
+        })
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Double(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(Text::new(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = from.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Node, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = from.next_entry::<Text, Node>()? {
+            members.push(member);
+        }
+        Ok(Node::Object(members))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Text, E> {
+                Ok(Text::new(value))
+            }
+        }
+        from.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Node {
+        Node::parse(text.as_bytes()).expect(text)
+    }
+
+    #[test]
+    fn the_examples_of_rfc_6901() {
+        let document = parse(
+            r#"{"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4,
+                "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8}"#,
+        );
+        let int = |pointer: &str| document.pointer(pointer).and_then(Node::as_int);
+        assert!(document.pointer("").is_some_and(Node::is_object));
+        assert_eq!(document.pointer("/foo").map(Node::count), Some(2));
+        let first = document.pointer("/foo/0").and_then(Node::as_text);
+        assert_eq!(first.map(Text::as_str), Some("bar"));
+        for (pointer, value) in [
+            ("/", 0),
+            ("/a~1b", 1),
+            ("/c%d", 2),
+            ("/e^f", 3),
+            ("/g|h", 4),
+            ("/i\\j", 5),
+            ("/k\"l", 6),
+            ("/ ", 7),
+            ("/m~0n", 8),
+        ] {
+            assert_eq!(int(pointer), Some(value), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_a_pointer_does_not_find() {
+        let document = parse(r#"{"a": [1, 2], "b": {"~1": 3}}"#);
+        for pointer in [
+            "a",
+            "/a/",
+            "/a/00",
+            "/a/+1",
+            "/a/-",
+            "/a/2",
+            "/a/99999999999999999999",
+        ] {
+            assert!(document.pointer(pointer).is_none(), "{pointer}");
+        }
+        assert!(document.pointer("/b/~01").is_some());
+    }
+
+    #[test]
+    fn numbers_keep_their_kind() {
+        let document = parse("[1, -9223372036854775808, 18446744073709551615, 1.5, 1e2]");
+        let at = |pointer: &str| document.pointer(pointer).expect(pointer);
+        assert_eq!(at("/1").as_int(), Some(i64::MIN));
+        assert_eq!(at("/2").as_int(), None);
+        assert_eq!(at("/2").as_double(), Some(18446744073709551615.0));
+        assert_eq!(at("/3").as_int(), None);
+        assert_eq!(at("/0").as_double(), Some(1.0));
+        assert_eq!(at("/4").as_double(), Some(100.0));
+    }
+
+    #[test]
+    fn a_string_with_a_nul_is_no_c_string() {
+        let document = parse("[\"a\\u0000b\", \"Grüße\"]");
+        let text = |pointer: &str| document.pointer(pointer).and_then(Node::as_text);
+        assert_eq!(text("/0").map(Text::as_str), Some("a\0b"));
+        assert!(text("/0").is_some_and(|text| text.as_c_str().is_none()));
+        assert_eq!(text("/1").and_then(Text::as_c_str), Some(c"Grüße"));
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        assert!(Node::parse("[".repeat(100_000).as_bytes()).is_none());
+        assert!(Node::parse(b"{\"a\": 1").is_none());
+        assert!(Node::parse(b"<html>").is_none());
+        assert!(Node::parse(b"").is_none());
+    }
+}

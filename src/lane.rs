@@ -1,0 +1,227 @@
+//! The pool that runs requests. A lane is a current-thread runtime with its own HTTP client and kept
+//! connections; the calling thread borrows one and drives it, so that no thread of ours is needed.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result, Status};
+use crate::options::Options;
+use crate::process::{PerProcess, Process};
+use crate::tls::{TlsOptions, Trust};
+
+/// A kept connection that is older than this is not used again.
+const KEEP_IDLE: Duration = Duration::from_secs(90);
+/// Sets of options that stay ready although no client uses them any more.
+const KEEP_UNUSED: usize = 8;
+
+/// What two clients must have in common to share lanes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Profile {
+    tls: TlsOptions,
+    connect_timeout: Duration,
+}
+
+/// The lanes of all clients with the same profile.
+pub struct Lanes {
+    profile: Profile,
+    trust: Trust,
+    idle: PerProcess<Mutex<VecDeque<Lane>>>,
+}
+
+/// A forked child finds a list of its own; see `process.rs`.
+static ALL: PerProcess<Mutex<HashMap<Profile, Arc<Lanes>>>> = PerProcess::new();
+
+impl Lanes {
+    pub fn of(options: &Options) -> Arc<Lanes> {
+        let profile = Profile {
+            tls: options.tls.clone(),
+            connect_timeout: options.connect_timeout,
+        };
+        let mut all = lock(ALL.get(Process::current(), |_| Mutex::default()));
+        if let Some(lanes) = all.get(&profile) {
+            return lanes.clone();
+        }
+        let unused = if all.len() < KEEP_UNUSED {
+            HashMap::new()
+        } else {
+            let (used, unused) = all
+                .drain()
+                .partition(|(_, lanes)| Arc::strong_count(lanes) > 1);
+            *all = used;
+            unused
+        };
+        let lanes = Arc::new(Lanes {
+            trust: Trust::new(profile.tls.clone()),
+            profile: profile.clone(),
+            idle: PerProcess::new(),
+        });
+        all.insert(profile, lanes.clone());
+        // Closing their connections takes time: not under the lock.
+        drop(all);
+        drop(unused);
+        lanes
+    }
+
+    /// Runs `work` on a lane, driven by this thread.
+    pub fn run<T>(
+        &self,
+        process: Process,
+        work: impl AsyncFnOnce(&Lane) -> Result<T>,
+    ) -> Result<T> {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Err(Error::invalid_argument(
+                "called from inside an async runtime, which this call would block: call it from a \
+                 thread of its own, such as with spawn_blocking",
+            ));
+        }
+        let lane = self.borrow(process)?;
+        let result = lane.runtime.block_on(async {
+            let result = work(&lane).await;
+            if result.is_err() {
+                settle().await;
+            }
+            result
+        });
+        self.give_back(lane);
+        result
+    }
+
+    fn borrow(&self, process: Process) -> Result<Lane> {
+        // The one used last is taken first: its connections are the freshest.
+        let idle = lock(self.idle(process)).pop_back();
+        match idle {
+            Some(lane) => Ok(lane),
+            None => self.open(process),
+        }
+    }
+
+    fn give_back(&self, mut lane: Lane) {
+        lane.used = Instant::now();
+        let mut idle = lock(self.idle(lane.process));
+        // After a burst of threads the extra lanes go, one with each call.
+        let stale = match idle.front() {
+            Some(oldest) if lane.used - oldest.used > KEEP_IDLE => idle.pop_front(),
+            _ => None,
+        };
+        idle.push_back(lane);
+        drop(idle);
+        drop(stale);
+    }
+
+    fn idle(&self, process: Process) -> &Mutex<VecDeque<Lane>> {
+        self.idle.get(process, |_| Mutex::default())
+    }
+
+    fn open(&self, process: Process) -> Result<Lane> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|why| {
+                Error::new(
+                    Status::Io,
+                    format!("the system gives no means to wait for the network: {why}"),
+                )
+            })?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.trust.config(process)?)
+            .connect_timeout(self.profile.connect_timeout)
+            .pool_idle_timeout(KEEP_IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .http1_only()
+            .tcp_nodelay(true)
+            .dns_resolver(ThreadResolver)
+            .build()
+            .map_err(|why| {
+                Error::new(
+                    Status::Internal,
+                    format!("the HTTP client can't be made: {why}"),
+                )
+            })?;
+        Ok(Lane {
+            process,
+            used: Instant::now(),
+            http,
+            runtime: Arc::new(runtime),
+        })
+    }
+}
+
+pub struct Lane {
+    process: Process,
+    used: Instant,
+    http: reqwest::Client,
+    runtime: Arc<Runtime>,
+}
+
+impl Lane {
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        // A parent's sockets and its poller are not the child's to close: one more reference, never
+        // given back, keeps them as they are.
+        if self.process != Process::current() {
+            std::mem::forget(self.http.clone());
+            std::mem::forget(self.runtime.clone());
+        }
+    }
+}
+
+/// Lets the connections of the running lane notice what happened to them: that the server closed
+/// one, or that a call was given up.
+pub async fn settle() {
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+}
+
+/// The first of the two to end.
+pub async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let mut one = pin!(one);
+    let mut other = pin!(other);
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        ready => ready,
+    })
+    .await
+}
+
+/// A panic under one of our locks leaves nothing half done.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks the system on a thread that ends with the answer, so that a slow name server holds up
+/// neither a deadline nor a cancel.
+struct ThreadResolver;
+
+impl Resolve for ThreadResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (answer, answered) = oneshot::channel();
+        let lookup = std::thread::Builder::new()
+            .name("evrim-resolve".to_owned())
+            .stack_size(256 << 10)
+            .spawn(move || {
+                // Nobody may be waiting any more.
+                let _ = answer.send((name.as_str(), 0).to_socket_addrs());
+            });
+        Box::pin(async move {
+            lookup?;
+            let addresses: Vec<SocketAddr> = answered.await??.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! The Evrim client. The C interface in `ffi` is what most users see; from Rust, start at `Client`.
+//!
+//! A request travels down this list, its answer up again:
+//! `ffi` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
+//! ground (`options`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
+//! `secret`, `outcome`).
+
+#![deny(unsafe_code)]
+
+mod call;
+mod cancel;
+mod client;
+mod clock;
+mod endpoint;
+mod environment;
+mod error;
+#[allow(unsafe_code)]
+mod ffi;
+mod json;
+mod jwt;
+mod lane;
+mod options;
+mod outcome;
+mod process;
+mod response;
+mod retry;
+mod secret;
+mod session;
+mod tls;
+mod token_calls;
+mod transport;
+
+pub use client::Client;
+#[doc(hidden)]
+pub use clock::{BootTime, Clock};
+pub use environment::client as client_from_env;
+pub use error::{Error, Result, Status};
+pub use json::Node;
+pub use options::Options;
+pub use response::Response;
+pub use secret::Secret;

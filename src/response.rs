@@ -1,0 +1,74 @@
+//! An answer of the server: immutable, and read without a JSON library.
+
+use std::ffi::{CStr, CString};
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+
+use crate::json::{Node, Text};
+
+pub struct Response {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    json: OnceLock<Option<Node>>,
+    c_headers: OnceLock<Vec<(String, CString)>>,
+}
+
+impl Response {
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: Bytes) -> Response {
+        Response {
+            status,
+            headers,
+            body,
+            json: OnceLock::new(),
+            c_headers: OnceLock::new(),
+        }
+    }
+
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// A header's value; its name in any case. Several of one name are joined by commas.
+    pub fn header(&self, name: &str) -> Option<&CStr> {
+        self.c_headers
+            .get_or_init(|| c_headers(&self.headers))
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_c_str())
+    }
+
+    /// The whole document; parsed once, when first asked for. `None` where the body is no JSON.
+    pub fn json(&self) -> Option<&Node> {
+        self.json.get_or_init(|| Node::parse(&self.body)).as_ref()
+    }
+
+    pub fn pointer(&self, pointer: &str) -> Option<&Node> {
+        self.json()?.pointer(pointer)
+    }
+
+    pub fn string(&self, pointer: &str) -> Option<&str> {
+        self.pointer(pointer)?.as_text().map(Text::as_str)
+    }
+}
+
+fn c_headers(headers: &HeaderMap) -> Vec<(String, CString)> {
+    headers
+        .keys()
+        .filter_map(|name| {
+            let values: Vec<&[u8]> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.as_bytes())
+                .collect();
+            let value = CString::new(values.join(&b", "[..])).ok()?;
+            Some((name.as_str().to_owned(), value))
+        })
+        .collect()
+}

@@ -1,0 +1,318 @@
+//! The token pair, its deadlines, and one renewal at a time. A state machine without I/O: what is
+//! needed is told, what came of it is reported back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use once_cell::sync::OnceCell;
+use reqwest::header::HeaderValue;
+use tokio::sync::Notify;
+
+use crate::clock::BootTime;
+use crate::error::{Error, Result};
+use crate::jwt::{self, Claims};
+use crate::lane::lock;
+use crate::process::{PerProcess, Process};
+use crate::secret::{self, Secret};
+use crate::token_calls::{Credentials, Pair};
+
+/// How long before its end a token is renewed while it still serves, and how long before its end
+/// every call waits for the new one: shares of its life, up to a limit.
+const SOON: (u32, Duration) = (5, Duration::from_secs(120));
+const NOW: (u32, Duration) = (20, Duration::from_secs(15));
+
+pub struct Session {
+    pub credentials: Option<Credentials>,
+    tokens: ArcSwap<Tokens>,
+    gate: PerProcess<Gate>,
+    /// A refused sign-in is not repeated by itself: servers lock accounts.
+    sign_in_refused: AtomicBool,
+}
+
+/// One pair of tokens; never changed, only replaced.
+#[derive(Debug)]
+pub struct Tokens {
+    pub access: Secret,
+    pub bearer: HeaderValue,
+    pub refresh: Option<Secret>,
+    pub claims: Claims,
+    serial: u64,
+    /// Set with the pair if its age is known, else by the first answer that tells the server's time.
+    window: OnceCell<Window>,
+}
+
+/// When to renew, on the boot clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Window {
+    soon: BootTime,
+    now: BootTime,
+    end: BootTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    /// One call renews before its own request; the others go on with the old token.
+    Soon,
+    /// Every call waits for the renewal. Whether the old token might still do.
+    Now {
+        expired: bool,
+    },
+}
+
+/// How old a token is when it comes in.
+#[derive(Clone, Copy, Debug)]
+pub enum Age {
+    /// The server made it in answer to a request that was sent then.
+    NewAt(BootTime),
+    Unknown,
+}
+
+impl Tokens {
+    pub fn new(pair: Pair, age: Age) -> Result<Tokens> {
+        let bearer = secret::bearer(pair.access.expose()).ok_or_else(|| {
+            Error::invalid_argument(
+                "the access token holds a space, a line break or a character beyond ASCII: pass it \
+                 as the server gave it",
+            )
+        })?;
+        let tokens = Tokens {
+            claims: jwt::claims(pair.access.expose()).unwrap_or_default(),
+            access: pair.access,
+            bearer,
+            refresh: pair.refresh,
+            serial: 0,
+            window: OnceCell::new(),
+        };
+        if let (Age::NewAt(sent), Some(life)) = (age, tokens.life()) {
+            tokens.set_window(sent, life, life);
+        }
+        Ok(tokens)
+    }
+
+    /// Tells the token's age by the server's clock, where it was unknown.
+    pub fn learn(&self, sent: BootTime, server_time: Option<SystemTime>) {
+        if self.window.get().is_some() {
+            return;
+        }
+        let (Some(life), Some(end), Some(time)) =
+            (self.life(), self.claims.expires_at, server_time)
+        else {
+            return;
+        };
+        let end = UNIX_EPOCH + Duration::from_secs(u64::try_from(end).unwrap_or(0));
+        let left = end.duration_since(time).unwrap_or_default();
+        self.set_window(sent, life, left.min(life));
+    }
+
+    /// Whole life in seconds, by the server's own figures; our wall clock has no part in it.
+    fn life(&self) -> Option<Duration> {
+        let (end, start) = (self.claims.expires_at?, self.claims.issued_at?);
+        let seconds = u64::try_from(end.checked_sub(start)?).ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    fn set_window(&self, sent: BootTime, life: Duration, left: Duration) {
+        let before_end = |(share, limit): (u32, Duration)| (life / share).min(limit);
+        // Up to a fifth later, so that clients that signed in together don't renew together.
+        let soon = before_end(SOON).mul_f64(1.0 - 0.2 * fastrand::f64());
+        let _ = self.window.set(Window {
+            soon: sent.after(left.saturating_sub(soon)),
+            now: sent.after(left.saturating_sub(before_end(NOW))),
+            end: sent.after(left),
+        });
+    }
+
+    pub fn need(&self, now: BootTime) -> Need {
+        match self.window.get() {
+            Some(window) if now >= window.now => Need::Now {
+                expired: now >= window.end,
+            },
+            Some(window) if now >= window.soon => Need::Soon,
+            _ => Need::Nothing,
+        }
+    }
+
+    pub fn is_same(&self, other: &Tokens) -> bool {
+        self.serial == other.serial
+    }
+}
+
+/// What kind of renewal is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Refresh, or else sign in: whatever works.
+    Renew,
+    Refresh,
+    SignIn,
+}
+
+/// At most one renewal at a time, in each process.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+}
+
+#[derive(Default)]
+struct GateState {
+    running: Option<Arc<Attempt>>,
+    /// After an early renewal failed: when the next one may be tried.
+    rest_until: Option<BootTime>,
+}
+
+/// A renewal that is going on, as those who wait for it see it.
+pub struct Attempt {
+    kind: Kind,
+    ended: OnceCell<Ended>,
+    wake: Notify,
+}
+
+#[derive(Clone, Debug)]
+pub enum Ended {
+    Done,
+    Failed(Error),
+    /// Whoever led it was cancelled or ran out of time: another may lead.
+    Abandoned,
+}
+
+pub enum Turn<'a> {
+    Lead(Leader<'a>),
+    Follow(Arc<Attempt>),
+    /// The token in question has been replaced already.
+    Fresh,
+}
+
+impl Attempt {
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub async fn ended(&self) -> Ended {
+        loop {
+            let woken = self.wake.notified();
+            if let Some(ended) = self.ended.get() {
+                return ended.clone();
+            }
+            woken.await;
+        }
+    }
+}
+
+impl Session {
+    pub fn new(credentials: Option<Credentials>, tokens: Tokens) -> Session {
+        Session {
+            credentials,
+            tokens: ArcSwap::from_pointee(tokens),
+            gate: PerProcess::new(),
+            sign_in_refused: AtomicBool::new(false),
+        }
+    }
+
+    pub fn tokens(&self) -> Arc<Tokens> {
+        self.tokens.load_full()
+    }
+
+    /// Whether a renewal could be tried at all.
+    pub fn can_renew(&self, tokens: &Tokens) -> bool {
+        tokens.refresh.is_some() || self.may_sign_in()
+    }
+
+    pub fn may_sign_in(&self) -> bool {
+        self.credentials.is_some() && !self.sign_in_refused.load(Ordering::Relaxed)
+    }
+
+    pub fn set_sign_in_refused(&self, refused: bool) {
+        self.sign_in_refused.store(refused, Ordering::Relaxed);
+    }
+
+    /// Who renews: this caller, or another whose result is then shared. `seen` is the token that is
+    /// to be replaced; `None` asks for a new one in any case.
+    pub fn turn(&self, process: Process, kind: Kind, seen: Option<&Tokens>) -> Turn<'_> {
+        let gate = self.gate(process);
+        let mut state = lock(&gate.state);
+        if seen.is_some_and(|seen| !seen.is_same(&self.tokens.load())) {
+            return Turn::Fresh;
+        }
+        match &state.running {
+            Some(attempt) => Turn::Follow(attempt.clone()),
+            None => Turn::Lead(self.lead(gate, &mut state, kind)),
+        }
+    }
+
+    /// The lead of an early renewal, if nobody has it and none has just failed.
+    pub fn early_turn(&self, process: Process, seen: &Tokens, now: BootTime) -> Option<Leader<'_>> {
+        let gate = self.gate(process);
+        let mut state = lock(&gate.state);
+        let is_due = seen.is_same(&self.tokens.load())
+            && state.running.is_none()
+            && state.rest_until.is_none_or(|until| now >= until);
+        is_due.then(|| self.lead(gate, &mut state, Kind::Renew))
+    }
+
+    /// Puts off the next early renewal of a token that lives on anyway.
+    pub fn rest_after_failure(&self, process: Process, seen: &Tokens, now: BootTime) {
+        let pause = seen.life().unwrap_or_default() / NOW.0;
+        lock(&self.gate(process).state).rest_until = Some(now.after(pause.min(NOW.1)));
+    }
+
+    fn lead<'a>(&'a self, gate: &'a Gate, state: &mut GateState, kind: Kind) -> Leader<'a> {
+        let attempt = Arc::new(Attempt {
+            kind,
+            ended: OnceCell::new(),
+            wake: Notify::new(),
+        });
+        state.running = Some(attempt.clone());
+        Leader {
+            session: self,
+            gate,
+            attempt,
+        }
+    }
+
+    fn gate(&self, process: Process) -> &Gate {
+        self.gate.get(process, |_| Gate::default())
+    }
+}
+
+/// The one who renews. Letting go of it in any way lets the others go on.
+pub struct Leader<'a> {
+    session: &'a Session,
+    gate: &'a Gate,
+    attempt: Arc<Attempt>,
+}
+
+impl Leader<'_> {
+    /// Replaces both tokens at once. Where no refresh token came, the old one stays.
+    pub fn commit(self, mut tokens: Tokens) -> Arc<Tokens> {
+        let old = self.session.tokens.load();
+        tokens.serial = old.serial + 1;
+        if tokens.refresh.is_none() {
+            tokens.refresh = old.refresh.clone();
+        }
+        let tokens = Arc::new(tokens);
+        self.session.tokens.store(tokens.clone());
+        self.end(Ended::Done);
+        tokens
+    }
+
+    pub fn fail(self, error: &Error) {
+        self.end(Ended::Failed(error.clone()));
+    }
+
+    fn end(&self, ended: Ended) {
+        let mut state = lock(&self.gate.state);
+        if self.attempt.ended.set(ended).is_ok() {
+            state.running = None;
+            drop(state);
+            self.attempt.wake.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        self.end(Ended::Abandoned);
+    }
+}

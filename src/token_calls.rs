@@ -1,0 +1,203 @@
+//! The three calls of the token API: sign in, refresh, verify.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use reqwest::{Method, Url};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use zeroize::Zeroizing;
+
+use crate::call::{Call, Plan, Purpose};
+use crate::error::{Error, Result, Status};
+use crate::json::Node;
+use crate::options::{MAX_TOKEN_BODY, RETRIES};
+use crate::retry::Policy;
+use crate::secret::{self, Secret};
+use crate::transport::Incoming;
+
+#[derive(Debug)]
+pub struct Credentials {
+    pub username: String,
+    pub password: Secret,
+}
+
+/// What the server hands out: an access token, and mostly a refresh token with it.
+#[derive(Debug)]
+pub struct Pair {
+    pub access: Secret,
+    pub refresh: Option<Secret>,
+}
+
+impl Call<'_> {
+    pub async fn sign_in(&self, credentials: &Credentials) -> Result<Pair> {
+        let url = &self.endpoint.token;
+        let body = body(&[
+            ("username", &credentials.username),
+            ("password", credentials.password.expose()),
+        ]);
+        let incoming = self.post(url, body, RETRIES).await?;
+        if incoming.is_success() {
+            return self.pair(&incoming, url);
+        }
+        Err(self
+            .refusal(&incoming, url, "check the user name and the password")
+            .without(credentials.password.expose()))
+    }
+
+    pub async fn refresh(&self, refresh: &Secret) -> Result<Pair> {
+        let url = &self.endpoint.refresh;
+        let body = body(&[("refresh", refresh.expose())]);
+        let incoming = self.post(url, body, RETRIES).await?;
+        if incoming.is_success() {
+            return self.pair(&incoming, url);
+        }
+        let advice = "the refresh token has expired or was used before: sign in again";
+        Err(self
+            .refusal(&incoming, url, advice)
+            .without(refresh.expose()))
+    }
+
+    /// Whether the server accepts a token. Anything but its clear yes or no is an error.
+    pub async fn verify(&self, token: &Secret) -> Result<bool> {
+        let url = &self.endpoint.verify;
+        let body = body(&[("token", token.expose())]);
+        let incoming = self.post(url, body, RETRIES).await?;
+        match incoming.status {
+            200 if self.json(&incoming).is_some_and(|json| json.is_object()) => Ok(true),
+            200 => Err(self.nonsense(&incoming, url, "no JSON object where one was due")),
+            401 if incoming.code().as_deref() == Some("token_not_valid") => Ok(false),
+            // So the server says "blacklisted"; a missing token would be named otherwise.
+            400 if self
+                .json(&incoming)
+                .is_some_and(|json| json.pointer("/non_field_errors").is_some()) =>
+            {
+                Ok(false)
+            }
+            _ => Err(self
+                .refusal(&incoming, url, "this is no word on the token")
+                .without(token.expose())),
+        }
+    }
+
+    async fn post(&self, url: &Url, body: Bytes, retries: u32) -> Result<Incoming> {
+        self.send(&Plan {
+            method: Method::POST,
+            url,
+            body: Some(body),
+            bearer: None,
+            policy: Policy {
+                retries,
+                idempotent: true,
+            },
+            timeout: self.options.token_timeout(),
+            limit: MAX_TOKEN_BODY,
+            purpose: Purpose::Token,
+        })
+        .await
+    }
+
+    fn json(&self, incoming: &Incoming) -> Option<Node> {
+        Node::parse(&incoming.body)
+    }
+
+    fn pair(&self, incoming: &Incoming, url: &Url) -> Result<Pair> {
+        let pair: Option<RawPair> = serde_json::from_slice(&incoming.body).ok();
+        let Some(RawPair {
+            access: Some(access),
+            refresh,
+        }) = pair
+        else {
+            return Err(self.nonsense(incoming, url, "no access token where one was due"));
+        };
+        let is_token = |token: &Secret| secret::is_token(token.expose());
+        if !is_token(&access) || !refresh.as_ref().is_none_or(is_token) {
+            return Err(self.nonsense(incoming, url, "a token that would break a header"));
+        }
+        Ok(Pair { access, refresh })
+    }
+
+    /// A 401 gets the advice; any other answer speaks for itself.
+    fn refusal(&self, incoming: &Incoming, url: &Url, advice: &str) -> Error {
+        let wall = self.options.clock.wall();
+        match incoming.status {
+            401 => incoming.error_with(&Method::POST, url, wall, Some(advice)),
+            200..=299 => self.nonsense(incoming, url, "an unexpected kind of success"),
+            _ => incoming.error_with(&Method::POST, url, wall, None),
+        }
+    }
+
+    fn nonsense(&self, incoming: &Incoming, url: &Url, why: &str) -> Error {
+        incoming.protocol_error(&Method::POST, url, self.options.clock.wall(), why)
+    }
+}
+
+/// A JSON object of strings, wiped after use.
+fn body(members: &[(&str, &str)]) -> Bytes {
+    // Room enough from the start, for a buffer that grows leaves copies behind.
+    let room = members
+        .iter()
+        .map(|(name, value)| 6 * (name.len() + value.len()) + 8)
+        .sum::<usize>();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let members: BTreeMap<&str, &str> = members.iter().copied().collect();
+    // Writing strings to memory can't fail; an empty body would be the server's to refuse.
+    let _ = serde_json::to_writer(&mut *bytes, &members);
+    secret::wiped(bytes)
+}
+
+/// Read straight into secrets, so that no copy of a token is left in a document.
+#[derive(Default)]
+struct RawPair {
+    access: Option<Secret>,
+    refresh: Option<Secret>,
+}
+
+impl<'de> Deserialize<'de> for RawPair {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RawPair, D::Error> {
+        struct PairVisitor;
+        impl<'de> Visitor<'de> for PairVisitor {
+            type Value = RawPair;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pair of tokens")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<RawPair, A::Error> {
+                let mut pair = RawPair::default();
+                while let Some(name) = from.next_key::<String>()? {
+                    match name.as_str() {
+                        "access" => pair.access = from.next_value()?,
+                        "refresh" => pair.refresh = from.next_value()?,
+                        _ => drop(from.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(pair)
+            }
+        }
+        from.deserialize_map(PairVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        struct SecretVisitor;
+        impl Visitor<'_> for SecretVisitor {
+            type Value = Secret;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a token")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret::new(text))
+            }
+        }
+        from.deserialize_str(SecretVisitor)
+    }
+}
+
+/// What a refused access token in `evrim_from_token` amounts to.
+pub fn refused_token() -> Error {
+    Error::new(
+        Status::Authentication,
+        "the server refuses the access token: it has expired or was revoked; sign in again, or set \
+         validate_on_start to false to have it renewed with the refresh token",
+    )
+}

@@ -1,0 +1,404 @@
+//! One request, one answer, one deadline. Says what happened; decides nothing.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Method, Url};
+use zeroize::Zeroizing;
+
+use crate::endpoint;
+use crate::error::{Answer, Error, Status};
+use crate::json::Node;
+use crate::lane::{self, Lane};
+use crate::outcome::{self, Advice, Outcome};
+use crate::secret;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// DRF answers with HTML, errors too, unless JSON is asked for first.
+const JSON_FIRST: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
+
+pub struct Outgoing<'a> {
+    pub method: Method,
+    pub url: &'a Url,
+    pub body: Option<Bytes>,
+    pub bearer: Option<HeaderValue>,
+    pub user_agent: HeaderValue,
+    pub timeout: Duration,
+    pub limit: u64,
+    /// Whether the answer holds tokens: then it is wiped after use.
+    pub is_secret: bool,
+    /// Set once the server may have the request.
+    pub sent: &'a Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+pub struct Incoming {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// No answer, or half of one.
+pub struct Failure {
+    pub error: Error,
+    pub outcome: Outcome,
+}
+
+impl Outgoing<'_> {
+    fn label(&self) -> String {
+        format!("{} {}", self.method, endpoint::display(self.url))
+    }
+}
+
+pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Failure> {
+    // A kept connection that the server has closed meanwhile is noticed here, not in the request.
+    lane::settle().await;
+    let timeout = request.timeout;
+    match tokio::time::timeout(timeout, send(lane, &request)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let message = format!(
+                "{}: no whole answer within {} ms: the server is slow or out of reach; try later, \
+                 or raise the timeout",
+                request.label(),
+                timeout.as_millis()
+            );
+            Err(Failure {
+                error: Error::new(Status::Timeout, message),
+                outcome: Outcome::Final,
+            })
+        }
+    }
+}
+
+async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<Incoming, Failure> {
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(ACCEPT, JSON_FIRST);
+    headers.insert(USER_AGENT, request.user_agent.clone());
+    if let Some(bearer) = &request.bearer {
+        headers.insert(AUTHORIZATION, bearer.clone());
+    }
+    let mut builder = lane
+        .http()
+        .request(request.method.clone(), request.url.clone());
+    if let Some(bytes) = &request.body {
+        headers.insert(CONTENT_TYPE, JSON);
+        builder = builder.body(reqwest::Body::wrap(Watched {
+            bytes: Some(bytes.clone()),
+            sent: request.sent.clone(),
+        }));
+    }
+    // Without a body there is nothing to watch: it counts as sent unless no connection came about.
+    let was_sent = request.sent.load(Ordering::Relaxed);
+    if request.body.is_none() {
+        request.sent.store(true, Ordering::Relaxed);
+    }
+    match builder.headers(headers).send().await {
+        Ok(response) => read(request, response).await,
+        Err(why) => {
+            if why.is_connect() {
+                request.sent.store(was_sent, Ordering::Relaxed);
+            }
+            Err(failure(request, &why))
+        }
+    }
+}
+
+async fn read(
+    request: &Outgoing<'_>,
+    mut response: reqwest::Response,
+) -> Result<Incoming, Failure> {
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let announced = response.content_length();
+    if announced.is_some_and(|length| length > request.limit) {
+        return Err(too_large(request, status));
+    }
+    // What the server announces is believed up to a point: memory follows what really comes.
+    let room = announced.unwrap_or(0).min(16 << 20);
+    let mut body = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                if (body.len() + chunk.len()) as u64 > request.limit {
+                    return Err(too_large(request, status));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(None) => break,
+            Err(why) => return Err(failure(request, &why)),
+        }
+    }
+    Ok(Incoming {
+        status,
+        headers,
+        body: if request.is_secret {
+            secret::wiped(body)
+        } else {
+            Bytes::from(std::mem::take(&mut *body))
+        },
+    })
+}
+
+fn too_large(request: &Outgoing<'_>, status: u16) -> Failure {
+    let message = format!(
+        "{}: the answer is larger than the limit of {} bytes",
+        request.label(),
+        request.limit
+    );
+    let answer = Answer {
+        http_status: status,
+        ..Answer::default()
+    };
+    Failure {
+        error: Error::new(Status::TooLarge, message).with_answer(answer),
+        outcome: Outcome::Final,
+    }
+}
+
+fn failure(request: &Outgoing<'_>, why: &reqwest::Error) -> Failure {
+    let label = request.label();
+    let cause = root_cause(why);
+    let (error, outcome) = if let Some(tls) = find::<rustls::Error>(why) {
+        let advice = match tls {
+            rustls::Error::InvalidCertificate(_) => {
+                "check the host in the URL, or name the authority with evrim_options_set_ca_file"
+            }
+            _ => "check that the port speaks https, TLS 1.2 or later",
+        };
+        let message = format!("{label}: no secure connection: {tls}; {advice}");
+        (Error::new(Status::Tls, message), Outcome::Final)
+    } else if why.is_connect() && why.is_timeout() {
+        let message = format!(
+            "{label}: no connection within the connect timeout: check that the host is reachable, \
+             or raise it with evrim_options_set_connect_timeout_ms"
+        );
+        (Error::new(Status::Timeout, message), Outcome::NotConnected)
+    } else if why.is_dns() {
+        let message = format!(
+            "{label}: the host name can't be resolved: {cause}; check the name and the DNS"
+        );
+        (Error::new(Status::Network, message), Outcome::NotConnected)
+    } else if why.is_connect() {
+        let message = format!(
+            "{label}: can't connect: {cause}; check that the server is running and the port is right"
+        );
+        (Error::new(Status::Network, message), Outcome::NotConnected)
+    } else if why.is_builder() {
+        let message = format!("{label}: the request can't be made: {cause}");
+        (Error::invalid_argument(message), Outcome::Final)
+    } else if is_broken_connection(why) {
+        let message = format!("{label}: the connection ended before the whole answer: {cause}");
+        // An unsent body means an untouched request.
+        let outcome = if request.sent.load(Ordering::Relaxed) {
+            Outcome::Broken
+        } else {
+            Outcome::NotConnected
+        };
+        (Error::new(Status::Network, message), outcome)
+    } else {
+        let message = format!(
+            "{label}: the answer is not proper HTTP: {cause}; check that the URL is the Evrim API's"
+        );
+        (Error::new(Status::Protocol, message), Outcome::Final)
+    };
+    Failure { error, outcome }
+}
+
+fn is_broken_connection(why: &reqwest::Error) -> bool {
+    use std::io::ErrorKind::*;
+    let is_io = find::<std::io::Error>(why).is_some_and(|io| {
+        matches!(
+            io.kind(),
+            ConnectionReset
+                | ConnectionAborted
+                | BrokenPipe
+                | UnexpectedEof
+                | NotConnected
+                | TimedOut
+        )
+    });
+    // hyper's own error type can't be named here without one more dependency: its words are stable.
+    is_io
+        || causes(why).any(|cause| {
+            let text = cause.to_string();
+            text.contains("connection closed before message completed")
+                || text.contains("error reading a body from connection")
+                || text.contains("channel closed")
+        })
+}
+
+fn causes<'a>(
+    why: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(why), |&error| {
+        // An io::Error shows its inner error's source, not the inner error itself.
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref())
+        {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+fn find<'a, E: StdError + 'static>(why: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    causes(why).find_map(|cause| cause.downcast_ref::<E>())
+}
+
+fn root_cause(why: &reqwest::Error) -> String {
+    causes(why)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+impl Incoming {
+    pub fn outcome(&self, wall: SystemTime) -> Outcome {
+        Outcome::Answer {
+            status: self.status,
+            advice: Advice::read(&self.headers, wall),
+        }
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The member `code`, on which alone the reasons for a 401 may be told apart.
+    pub fn code(&self) -> Option<String> {
+        let json = Node::parse(&self.body)?;
+        let code = json.pointer("/code")?.as_text()?;
+        Some(code.as_str().to_owned())
+    }
+
+    /// An answer that is no success, as an error; `hint` says what to do where the caller knows.
+    pub fn error_with(
+        &self,
+        method: &Method,
+        url: &Url,
+        wall: SystemTime,
+        hint: Option<&str>,
+    ) -> Error {
+        let status = match self.status {
+            401 => Status::Authentication,
+            403 => Status::Permission,
+            404 => Status::NotFound,
+            409 => Status::Conflict,
+            429 => Status::RateLimited,
+            400..=499 => Status::Request,
+            500..=599 => Status::Server,
+            300..=399 => Status::Redirect,
+            _ => Status::Protocol,
+        };
+        let advice = Advice::read(&self.headers, wall);
+        let mut message = format!(
+            "{method} {}: the server answered {}",
+            endpoint::display(url),
+            self.status
+        );
+        if let Some(detail) = self.detail() {
+            message.push_str(": ");
+            message.push_str(&detail);
+        }
+        let hint = hint.map(str::to_owned);
+        if let Some(hint) = hint.or_else(|| what_to_do(status, advice)) {
+            message.push_str("; ");
+            message.push_str(&hint);
+        }
+        let retryable = advice
+            .should_retry
+            .unwrap_or(outcome::is_transient(self.status));
+        Error::new(status, message)
+            .retryable(retryable)
+            .with_answer(self.answer(advice))
+    }
+
+    /// An answer that is not what the API promises.
+    pub fn protocol_error(&self, method: &Method, url: &Url, wall: SystemTime, why: &str) -> Error {
+        let kind = match self.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes()) {
+            Some(kind) => String::from_utf8_lossy(kind).into_owned(),
+            None => "nothing that it names".to_owned(),
+        };
+        let message = format!(
+            "{method} {}: {why} (the server answered {} with {} bytes of {kind}): check that the \
+             URL is the Evrim API's and not a web page or a proxy's",
+            endpoint::display(url),
+            self.status,
+            self.body.len(),
+        );
+        Error::new(Status::Protocol, message)
+            .with_answer(self.answer(Advice::read(&self.headers, wall)))
+    }
+
+    pub fn answer(&self, advice: Advice) -> Answer {
+        let header = |name: &str| {
+            let value = self.headers.get(name)?.to_str().ok()?;
+            Some(value.to_owned())
+        };
+        Answer {
+            http_status: self.status,
+            server_code: self.code(),
+            request_id: header("x-moesif-transaction-id").or_else(|| header("apigw-requestid")),
+            retry_after: advice.after,
+            body: Some(self.body.clone()),
+        }
+    }
+
+    /// The server's own sentence, for people; programs go by status and code.
+    fn detail(&self) -> Option<String> {
+        let json = Node::parse(&self.body)?;
+        let detail = json.pointer("/detail")?.as_text()?.as_str();
+        let short: String = detail
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect();
+        Some(format!("\"{short}\""))
+    }
+}
+
+fn what_to_do(status: Status, advice: Advice) -> Option<String> {
+    match (status, advice.after) {
+        (_, Some(wait)) => Some(format!("try again after {} s", wait.as_secs_f64().ceil())),
+        (Status::NotFound, _) => Some("check the id and the base URL".to_owned()),
+        (Status::Permission, _) => Some("this user may not do this".to_owned()),
+        (Status::RateLimited | Status::Server, _) => Some("try again later".to_owned()),
+        _ => None,
+    }
+}
+
+/// A request body that tells when it was taken: from then on the server may have the request.
+struct Watched {
+    bytes: Option<Bytes>,
+    sent: Arc<AtomicBool>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.sent.store(true, Ordering::Relaxed);
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
