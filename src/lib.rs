@@ -6,6 +6,18 @@
 //! `secret`, `outcome`).
 
 #![deny(unsafe_code)]
+// What a caller passes must not be able to stop the program, and a library does not print.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
 
 mod call;
 mod cancel;

@@ -1,0 +1,6 @@
+//! What the tests share.
+
+#![allow(dead_code)]
+
+pub mod c;
+pub mod sandbox;
