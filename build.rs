@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use cbindgen::{Builder, Config, ItemType};
 
 /// The order of the header: a file of `src/ffi/`, its heading, and a word on it.
-const GROUPS: [(&str, &str, &str); 7] = [
+const GROUPS: [(&str, &str, &str); 8] = [
     (
         "library",
         "Library",
@@ -24,6 +24,11 @@ const GROUPS: [(&str, &str, &str); 7] = [
         "options",
         "Options",
         "What can be chosen for a client. A value that is refused changes nothing.",
+    ),
+    (
+        "callback",
+        "Callbacks",
+        "What a program can be told while its calls run.",
     ),
     (
         "client",
@@ -80,7 +85,7 @@ fn header(root: &Path) -> Result<String, Box<dyn Error>> {
             &config,
             &ffi,
             file,
-            vec![ItemType::Enums, ItemType::OpaqueItems],
+            vec![ItemType::Enums, ItemType::OpaqueItems, ItemType::Typedefs],
         )?;
         if !types.is_empty() {
             writeln!(text, "{types}\n")?;

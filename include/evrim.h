@@ -131,8 +131,47 @@ typedef enum {
  */
 typedef struct evrim_error evrim_error;
 
+/** Versions of TLS. */
+typedef enum {
+    EVRIM_TLS_1_2 = 12,
+    EVRIM_TLS_1_3 = 13,
+} evrim_tls_version;
+
 /** What a caller can choose for a client. For one thread at a time. */
 typedef struct evrim_options evrim_options;
+
+/** How much a log line matters. */
+typedef enum {
+    /** A fault that needs looking at. */
+    EVRIM_LOG_ERROR = 1,
+    /** An attempt that failed. */
+    EVRIM_LOG_WARN = 2,
+    /** Tokens that were replaced, and retries. */
+    EVRIM_LOG_INFO = 3,
+    /** Every request. */
+    EVRIM_LOG_DEBUG = 4,
+} evrim_log_level;
+
+/**
+ * Gets a log line: its level, an `evrim_log_level`; its subject, such as "request" or "token"; and a
+ * sentence that never holds a secret. The strings live until the callback returns.
+ */
+typedef void (*evrim_log_fn)(void *user_data,
+                             int32_t level,
+                             const char *subject,
+                             const char *message);
+
+/** Gets a callback's `user_data` when it is needed no more. */
+typedef void (*evrim_destroy_fn)(void *user_data);
+
+/**
+ * Gets the tokens after they were replaced; `refresh_token` is NULL if there is none, `expires_at` as
+ * from evrim_token_expires_at(). The strings live until the callback returns, and are wiped then.
+ */
+typedef void (*evrim_token_fn)(void *user_data,
+                               const char *access_token,
+                               const char *refresh_token,
+                               int64_t expires_at);
 
 /**
  * A session with the server: its tokens, its credentials and its connections. Any number of threads
@@ -293,6 +332,76 @@ evrim_status evrim_options_set_ca_file(evrim_options *options,
                                        const char *path);
 
 /**
+ * The same with PEM text in memory: `len` bytes of it. It replaces the certificates of a file. NULL is
+ * refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_ca_pem(evrim_options *options,
+                                      const void *pem,
+                                      size_t len);
+
+/**
+ * Whether the system's certificate authorities are trusted. Default: true. Without them only those of
+ * evrim_options_set_ca_file() are.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_system_ca(evrim_options *options,
+                                         bool trust);
+
+/**
+ * Shows a certificate to a server that asks for one: two PEM files, the certificate with what leads up
+ * to its authority, and its key, unencrypted. They are read now: `EVRIM_ERROR_IO` if that fails,
+ * `EVRIM_ERROR_TLS` if they can't be used or don't belong together.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_client_certificate(evrim_options *options,
+                                                  const char *certificate_path,
+                                                  const char *key_path);
+
+/**
+ * The oldest version of TLS that is accepted, an `evrim_tls_version`. Default: `EVRIM_TLS_1_2`.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_min_tls_version(evrim_options *options,
+                                               int32_t version);
+
+/**
+ * Sends everything through a proxy: "http://host:port", or https, with "user:password@" before the host
+ * if it asks for them. NULL for no proxy at all. By default the variables HTTPS_PROXY, HTTP_PROXY,
+ * ALL_PROXY and NO_PROXY decide, in capitals or not, except for servers on this machine, which are
+ * reached directly.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_proxy(evrim_options *options,
+                                     const char *url);
+
+/**
+ * How often a request is tried again, where that is safe; see evrim_request(). Default: 2, at most 10,
+ * and 0 for never.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_retries(evrim_options *options,
+                                       uint32_t retries);
+
+/**
+ * The largest body of an answer, in bytes, unpacked if it came packed. Default: 67108864, which is 64
+ * MiB. A larger one is `EVRIM_ERROR_TOO_LARGE`. 0 is refused. Token calls take at most 1 MiB in any case.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_max_body_size(evrim_options *options,
+                                             uint64_t bytes);
+
+/**
+ * Sends a header with every request, such as a gateway's key. NULL for `value` takes it out again.
+ * Headers that the library sets itself, such as Authorization and Host, are refused. By default there
+ * are none.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_header(evrim_options *options,
+                                      const char *name,
+                                      const char *value);
+
+/**
  * Allows plain http to other machines, where anyone on the way can read the password and the tokens.
  * Default: false. Plain http to localhost and to loopback addresses is always allowed.
  */
@@ -321,6 +430,48 @@ EVRIM_MUST_USE evrim_status evrim_options_set_auto_renew(evrim_options *options,
 EVRIM_MUST_USE
 evrim_status evrim_options_set_user_agent(evrim_options *options,
                                           const char *name);
+
+/** @} */
+
+/**
+ * @name Callbacks
+ * What a program can be told while its calls run.
+ * @{
+ */
+
+/**
+ * Has log lines up to `level` (an `evrim_log_level`) passed to a callback; NULL for `callback` switches
+ * that off, which is the default.
+ *
+ * Callbacks of either kind run on the thread whose call led to them, between two steps of its work and
+ * with no lock held: a slow one delays that call alone. Inside one, functions that don't wait for the
+ * server may be used on the same client, evrim_free() and evrim_cancel() among them; those that do
+ * return `EVRIM_ERROR_INVALID_ARGUMENT`. Other clients may be used freely. With several threads on a
+ * client, log callbacks may run at the same time. A clone made with options that have no callback keeps
+ * that of the handle it was made from.
+ *
+ * `destroy`, unless NULL, is called once with `user_data` when neither options nor clients hold the
+ * callback any more. If the setter fails, `destroy` is not called.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_log_callback(evrim_options *options,
+                                            int32_t level,
+                                            evrim_log_fn callback,
+                                            void *user_data,
+                                            evrim_destroy_fn destroy);
+
+/**
+ * Has a callback told whenever the tokens were replaced, by a renewal, evrim_refresh_token() or
+ * evrim_set_token(), so that a program can save its session; NULL for `callback` switches that off,
+ * which is the default. It is told of each pair at most once, of the newest last, and by one thread at
+ * a time; the first pair, which evrim_new() brings, is not told. Otherwise as with
+ * evrim_options_set_log_callback().
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_token_callback(evrim_options *options,
+                                              evrim_token_fn callback,
+                                              void *user_data,
+                                              evrim_destroy_fn destroy);
 
 /** @} */
 

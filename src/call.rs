@@ -10,14 +10,16 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use crate::cancel::Cancel;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
+use crate::events::{Events, Level};
 use crate::lane::{self, Lane, Lanes};
-use crate::options::Options;
+use crate::options::{MAX_TOKEN_BODY, Options};
 use crate::outcome::Outcome;
 use crate::process::Process;
 use crate::retry::{Budget, Policy};
-use crate::transport::{self, Incoming, Outgoing};
+use crate::secret;
+use crate::transport::{self, Failure, Incoming, Outgoing};
 
 pub struct Call<'a> {
     pub process: Process,
@@ -25,6 +27,7 @@ pub struct Call<'a> {
     pub endpoint: &'a Endpoint,
     lane: &'a Lane,
     budget: &'a Budget,
+    events: &'a Events<'a>,
     ends: Instant,
     /// Whether the server may have the caller's own request, whatever became of it since.
     sent: Arc<AtomicBool>,
@@ -37,9 +40,14 @@ pub struct Plan<'a> {
     pub body: Option<Bytes>,
     pub bearer: Option<HeaderValue>,
     pub policy: Policy,
-    pub timeout: Duration,
-    pub limit: u64,
     pub purpose: Purpose,
+}
+
+/// The answer that counts.
+pub struct Reply {
+    pub incoming: Incoming,
+    /// An earlier attempt may have been handled, and its answer lost.
+    pub lost_one: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,15 +65,19 @@ pub struct Origin<'a> {
     pub lanes: &'a Lanes,
     pub budget: &'a Budget,
     pub cancel: &'a Cancel,
+    /// Names the session for callbacks; 0 while there is none yet.
+    pub session: usize,
+    pub deliver_tokens: &'a dyn Fn(),
 }
 
 impl Origin<'_> {
     /// Runs `work` on this thread until it ends, the deadline passes or someone cancels.
     pub fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
         let process = Process::current();
+        let events = Events::begin(self.options, self.session, self.deliver_tokens)?;
         let cancelled = self.cancel.watch(process);
         let sent = Arc::new(AtomicBool::new(false));
-        self.lanes.run(process, async |lane| {
+        self.lanes.run(process, &events, async |lane| {
             let ends = Instant::now() + self.options.total_timeout;
             let call = Call {
                 process,
@@ -73,6 +85,7 @@ impl Origin<'_> {
                 endpoint: self.endpoint,
                 lane,
                 budget: self.budget,
+                events: &events,
                 ends,
                 sent: sent.clone(),
             };
@@ -105,9 +118,11 @@ impl Origin<'_> {
 
 impl Call<'_> {
     /// Sends until there is an answer that counts, or no hope of one.
-    pub async fn send(&self, plan: &Plan<'_>) -> Result<Incoming> {
+    pub async fn send(&self, plan: &Plan<'_>) -> Result<Reply> {
         let unobserved = Arc::new(AtomicBool::new(false));
+        let is_token_call = plan.purpose == Purpose::Token;
         let mut attempt = 0;
+        let mut lost_one = false;
         loop {
             let outgoing = Outgoing {
                 method: plan.method.clone(),
@@ -115,28 +130,49 @@ impl Call<'_> {
                 body: plan.body.clone(),
                 bearer: plan.bearer.clone(),
                 user_agent: self.options.user_agent.clone(),
-                timeout: plan.timeout,
-                limit: plan.limit,
-                is_secret: plan.purpose == Purpose::Token,
-                sent: match plan.purpose {
-                    Purpose::Request => &self.sent,
-                    Purpose::Token => &unobserved,
+                headers: &self.options.headers,
+                timeout: if is_token_call {
+                    self.options.token_timeout()
+                } else {
+                    self.options.timeout
+                },
+                limit: if is_token_call {
+                    MAX_TOKEN_BODY
+                } else {
+                    self.options.max_body
+                },
+                is_secret: is_token_call,
+                sent: if is_token_call {
+                    &unobserved
+                } else {
+                    &self.sent
                 },
             };
             let result = transport::exchange(self.lane, outgoing).await;
+            self.log_attempt(plan, &result);
             let outcome = match &result {
                 Ok(incoming) => incoming.outcome(self.options.clock.wall()),
                 Err(failure) => failure.outcome,
             };
             match self.wait_before_retry(plan.policy, attempt, outcome) {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => {
+                    self.log(Level::Info, "retry", || {
+                        let (method, url) = (&plan.method, endpoint::display(plan.url));
+                        format!("{method} {url}: once more in {} ms", wait.as_millis())
+                    });
+                    tokio::time::sleep(wait).await;
+                }
                 None => {
                     if matches!(outcome, Outcome::Answer { status, .. } if status < 500) {
                         self.budget.earn();
                     }
-                    return result.map_err(|failure| failure.error);
+                    return match result {
+                        Ok(incoming) => Ok(Reply { incoming, lost_one }),
+                        Err(failure) => Err(failure.error),
+                    };
                 }
             }
+            lost_one |= outcome == Outcome::Broken;
             attempt += 1;
         }
     }
@@ -151,5 +187,35 @@ impl Call<'_> {
         // What can't be waited out is returned now, while the answer still says why.
         let in_time = Instant::now() + wait < self.ends;
         (in_time && self.budget.spend()).then_some(wait)
+    }
+
+    pub fn log(&self, level: Level, target: &'static str, message: impl FnOnce() -> String) {
+        self.events.log(level, target, message);
+    }
+
+    pub fn tokens_changed(&self) {
+        self.events.tokens_changed();
+    }
+
+    fn log_attempt(&self, plan: &Plan<'_>, result: &Result<Incoming, Failure>) {
+        match result {
+            Ok(incoming) => self.log(Level::Debug, "request", || {
+                format!(
+                    "{} {}: {}, {} bytes",
+                    plan.method,
+                    endpoint::display(plan.url),
+                    incoming.status,
+                    incoming.body.len()
+                )
+            }),
+            Err(failure) => self.log(Level::Warn, "request", || {
+                // Its text may quote the server, which may quote the token.
+                let error = failure.error.clone();
+                match &plan.bearer {
+                    Some(bearer) => error.without(secret::token_of(bearer)).message().to_owned(),
+                    None => error.message().to_owned(),
+                }
+            }),
+        }
     }
 }

@@ -12,14 +12,16 @@ use crate::cancel::Cancel;
 use crate::clock::BootTime;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::lane::Lanes;
-use crate::options::{MAX_BODY, Options, RETRIES};
+use crate::events::Level;
+use crate::lane::{Lanes, Seat};
+use crate::options::Options;
 use crate::outcome;
+use crate::process::Process;
 use crate::response::Response;
 use crate::retry::{Budget, Policy};
 use crate::secret::Secret;
 use crate::session::{Age, Ended, Kind, Leader, Need, Session, Tokens, Turn};
-use crate::token_calls::{self, Credentials, Pair};
+use crate::token_calls::{self, Credentials, Pair, Refreshed};
 use crate::transport::Incoming;
 
 /// A request after a 401 is sent again with another token; no more often than this in all.
@@ -29,7 +31,7 @@ const MOST_REDIRECTS: u32 = 5;
 /// A handle on a session. Clones share the session; options and cancel are each one's own.
 pub struct Client {
     shared: Arc<Shared>,
-    lanes: Arc<Lanes>,
+    lanes: Seat,
     options: Options,
     cancel: Cancel,
 }
@@ -107,7 +109,7 @@ impl Client {
         options: Options,
         session: impl AsyncFnOnce(&Call<'_>) -> Result<Session>,
     ) -> Result<Client> {
-        let lanes = Lanes::of(&options);
+        let lanes = Lanes::of(&options, endpoint.is_loopback());
         let budget = Budget::new();
         let cancel = Cancel::new();
         let origin = Origin {
@@ -116,6 +118,8 @@ impl Client {
             lanes: &lanes,
             budget: &budget,
             cancel: &cancel,
+            session: 0,
+            deliver_tokens: &|| {},
         };
         let session = origin.run(session)?;
         Ok(Client {
@@ -132,11 +136,14 @@ impl Client {
 
     /// Another handle on the same session.
     pub fn clone_with(&self, options: Option<Options>) -> Result<Client> {
-        let options = options.unwrap_or_else(|| self.options.clone());
+        let options = match options {
+            Some(options) => options.or_callbacks_of(&self.options),
+            None => self.options.clone(),
+        };
         self.shared.endpoint.check(options.allow_insecure_http)?;
         Ok(Client {
             shared: self.shared.clone(),
-            lanes: Lanes::of(&options),
+            lanes: Lanes::of(&options, self.shared.endpoint.is_loopback()),
             options,
             cancel: Cancel::new(),
         })
@@ -204,12 +211,19 @@ impl Client {
     }
 
     fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
+        let deliver_tokens = || {
+            if let Some(callback) = &self.options.on_tokens {
+                self.session().tell(Process::current(), callback);
+            }
+        };
         let origin = Origin {
             options: &self.options,
             endpoint: &self.shared.endpoint,
             lanes: &self.lanes,
             budget: &self.shared.budget,
             cancel: &self.cancel,
+            session: Arc::as_ptr(&self.shared).addr(),
+            deliver_tokens: &deliver_tokens,
         };
         origin.run(work)
     }
@@ -233,16 +247,12 @@ impl Client {
                     url: &url,
                     body: body.clone(),
                     bearer: Some(tokens.bearer.clone()),
-                    policy: Policy {
-                        retries: RETRIES,
-                        idempotent: is_idempotent(&method),
-                    },
-                    timeout: self.options.timeout,
-                    limit: MAX_BODY,
+                    policy: self.policy(&method),
                     purpose: Purpose::Request,
                 })
                 .await
-                .map_err(|error| error.without(tokens.access.expose()))?;
+                .map_err(|error| error.without(tokens.access.expose()))?
+                .incoming;
             sends += 1;
             tokens.learn(sent, outcome::server_time(&incoming.headers));
             match incoming.status {
@@ -360,13 +370,16 @@ impl Client {
                 Err(error)
                     if error.status() == Status::Authentication && self.session().may_sign_in() =>
                 {
+                    call.log(Level::Info, "token", || {
+                        "the refresh token is refused: signing in again".to_owned()
+                    });
                     self.signed_in(call).await
                 }
                 result => result,
             },
             _ => self.signed_in(call).await,
         };
-        self.conclude(leader, result)
+        self.conclude(call, leader, result)
     }
 
     /// The explicit calls: a new sign-in or refresh, or the result of one that is running.
@@ -380,7 +393,7 @@ impl Client {
                         (Kind::Refresh, Some(refresh)) => self.refreshed(call, refresh).await,
                         _ => self.signed_in(call).await,
                     };
-                    return self.conclude(leader, result);
+                    return self.conclude(call, leader, result);
                 }
                 Turn::Follow(attempt) => match (attempt.ended().await, attempt.kind() == kind) {
                     (Ended::Done, true) => return Ok(()),
@@ -393,8 +406,11 @@ impl Client {
 
     async fn refreshed(&self, call: &Call<'_>, refresh: &Secret) -> Result<Tokens> {
         let sent = self.now();
-        let pair = call.refresh(refresh).await?;
-        Tokens::new(pair, Age::NewAt(sent))
+        match call.refresh(refresh).await? {
+            Refreshed::Pair(pair) => Tokens::new(pair, Age::NewAt(sent)),
+            Refreshed::Lost(_) if self.session().may_sign_in() => self.signed_in(call).await,
+            Refreshed::Lost(error) => Err(error),
+        }
     }
 
     async fn signed_in(&self, call: &Call<'_>) -> Result<Tokens> {
@@ -417,16 +433,34 @@ impl Client {
         Tokens::new(result?, Age::NewAt(sent))
     }
 
-    fn conclude(&self, leader: Leader<'_>, result: Result<Tokens>) -> Result<()> {
+    fn conclude(&self, call: &Call<'_>, leader: Leader<'_>, result: Result<Tokens>) -> Result<()> {
         match result {
             Ok(tokens) => {
-                leader.commit(tokens);
+                let tokens = leader.commit(tokens);
+                call.tokens_changed();
+                call.log(Level::Info, "token", || match tokens.claims.expires_at {
+                    Some(end) => format!("the tokens were replaced; the new one ends at {end}"),
+                    None => "the tokens were replaced".to_owned(),
+                });
                 Ok(())
             }
             Err(error) => {
+                call.log(Level::Warn, "token", || {
+                    format!("the tokens could not be replaced: {error}")
+                });
                 leader.fail(&error);
                 Err(error)
             }
+        }
+    }
+
+    fn policy(&self, method: &Method) -> Policy {
+        let retries = self.options.retries;
+        let idempotent = is_idempotent(method);
+        Policy {
+            retries,
+            idempotent,
+            resends: if idempotent { retries } else { 0 },
         }
     }
 

@@ -45,6 +45,11 @@ impl Endpoint {
         check_scheme(&self.base, allow_insecure_http)
     }
 
+    /// Whether the service is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.base)
+    }
+
     /// The URL of a path below the base URL, such as `reports/7/` or `/runs/?page=2`.
     pub fn join(&self, path: &str) -> Result<Url> {
         if path.bytes().any(|byte| byte.is_ascii_control()) {

@@ -1,10 +1,12 @@
 //! The pool that runs requests. A lane is a current-thread runtime with its own HTTP client and kept
 //! connections; the calling thread borrows one and drives it, so that no thread of ours is needed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::Deref;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -14,8 +16,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result, Status};
+use crate::events::Events;
 use crate::options::Options;
 use crate::process::{PerProcess, Process};
+use crate::proxy::Proxy;
 use crate::tls::{TlsOptions, Trust};
 
 /// A kept connection that is older than this is not used again.
@@ -24,10 +28,11 @@ const KEEP_IDLE: Duration = Duration::from_secs(90);
 const KEEP_UNUSED: usize = 8;
 
 /// What two clients must have in common to share lanes.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq)]
 struct Profile {
     tls: TlsOptions,
     connect_timeout: Duration,
+    proxy: Proxy,
 }
 
 /// The lanes of all clients with the same profile.
@@ -35,46 +40,80 @@ pub struct Lanes {
     profile: Profile,
     trust: Trust,
     idle: PerProcess<Mutex<VecDeque<Lane>>>,
+    clients: AtomicUsize,
+}
+
+/// A client's share in the lanes. With the last one the kept connections are closed: whoever frees a
+/// client expects its sockets to go, and its tokens with the buffers that they went through.
+pub struct Seat(Arc<Lanes>);
+
+impl Seat {
+    fn take(lanes: Arc<Lanes>) -> Seat {
+        lanes.clients.fetch_add(1, Ordering::Relaxed);
+        Seat(lanes)
+    }
+}
+
+impl Deref for Seat {
+    type Target = Lanes;
+
+    fn deref(&self) -> &Lanes {
+        &self.0
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.0.clients.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let idle = std::mem::take(&mut *lock(self.0.idle(Process::current())));
+            drop(idle);
+        }
+    }
 }
 
 /// A forked child finds a list of its own; see `process.rs`.
-static ALL: PerProcess<Mutex<HashMap<Profile, Arc<Lanes>>>> = PerProcess::new();
+static ALL: PerProcess<Mutex<Vec<Arc<Lanes>>>> = PerProcess::new();
 
 impl Lanes {
-    pub fn of(options: &Options) -> Arc<Lanes> {
-        let profile = Profile {
+    pub fn of(options: &Options, is_loopback: bool) -> Seat {
+        Seat::take(Lanes::find(Profile {
             tls: options.tls.clone(),
             connect_timeout: options.connect_timeout,
-        };
+            proxy: options.proxy.for_host(is_loopback),
+        }))
+    }
+
+    fn find(profile: Profile) -> Arc<Lanes> {
         let mut all = lock(ALL.get(Process::current(), |_| Mutex::default()));
-        if let Some(lanes) = all.get(&profile) {
+        if let Some(lanes) = all.iter().find(|lanes| lanes.profile == profile) {
             return lanes.clone();
         }
-        let unused = if all.len() < KEEP_UNUSED {
-            HashMap::new()
-        } else {
-            let (used, unused) = all
-                .drain()
-                .partition(|(_, lanes)| Arc::strong_count(lanes) > 1);
+        let mut unused = Vec::new();
+        if all.len() >= KEEP_UNUSED {
+            let (used, others) = all
+                .drain(..)
+                .partition(|lanes| Arc::strong_count(lanes) > 1);
             *all = used;
-            unused
-        };
+            unused = others;
+        }
         let lanes = Arc::new(Lanes {
             trust: Trust::new(profile.tls.clone()),
-            profile: profile.clone(),
+            profile,
             idle: PerProcess::new(),
+            clients: AtomicUsize::new(0),
         });
-        all.insert(profile, lanes.clone());
+        all.push(lanes.clone());
         // Closing their connections takes time: not under the lock.
         drop(all);
         drop(unused);
         lanes
     }
 
-    /// Runs `work` on a lane, driven by this thread.
+    /// Runs `work` on a lane, driven by this thread. Events are handed out while it waits.
     pub fn run<T>(
         &self,
         process: Process,
+        events: &Events<'_>,
         work: impl AsyncFnOnce(&Lane) -> Result<T>,
     ) -> Result<T> {
         if tokio::runtime::Handle::try_current().is_ok() {
@@ -84,13 +123,36 @@ impl Lanes {
             ));
         }
         let lane = self.borrow(process)?;
-        let result = lane.runtime.block_on(async {
-            let result = work(&lane).await;
-            if result.is_err() {
-                settle().await;
+        let result = {
+            let mut work = pin!(async {
+                let result = work(&lane).await;
+                if result.is_err() {
+                    settle().await;
+                }
+                result
+            });
+            loop {
+                let step =
+                    lane.runtime
+                        .block_on(poll_fn(|context| match work.as_mut().poll(context) {
+                            Poll::Ready(result) => Poll::Ready(Some(result)),
+                            Poll::Pending if !events.is_empty() => Poll::Ready(None),
+                            Poll::Pending => Poll::Pending,
+                        }));
+                if !events.is_empty() {
+                    events.deliver()?;
+                    if Process::current() != process {
+                        return Err(Error::new(
+                            Status::Cancelled,
+                            "a callback forked: this call belongs to the parent process",
+                        ));
+                    }
+                }
+                if let Some(result) = step {
+                    break result;
+                }
             }
-            result
-        });
+        };
         self.give_back(lane);
         result
     }
@@ -131,7 +193,8 @@ impl Lanes {
                     format!("the system gives no means to wait for the network: {why}"),
                 )
             })?;
-        let http = reqwest::Client::builder()
+        let builder = self.profile.proxy.apply(reqwest::Client::builder())?;
+        let http = builder
             .tls_backend_preconfigured(self.trust.config(process)?)
             .connect_timeout(self.profile.connect_timeout)
             .pool_idle_timeout(KEEP_IDLE)

@@ -5,19 +5,40 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result, Status};
-use crate::tls::{self, TlsOptions};
+use crate::events::{Level, LogCallback, TokenCallback};
+use crate::proxy::Proxy;
+use crate::tls::{self, Identity, TlsOptions};
 
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
 pub const RETRIES: u32 = 2;
+pub const MOST_RETRIES: u32 = 10;
 pub const MAX_BODY: u64 = 64 << 20;
 pub const MAX_TOKEN_BODY: u64 = 1 << 20;
+
+/// Headers that the library sets, or that would change what a request is.
+const RESERVED: [&str; 13] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
 
 const PRODUCT: &str = concat!("libevrim/", env!("CARGO_PKG_VERSION"));
 
@@ -31,6 +52,12 @@ pub struct Options {
     pub(crate) validate_on_start: bool,
     pub(crate) auto_renew: bool,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) headers: HeaderMap,
+    pub(crate) proxy: Proxy,
+    pub(crate) retries: u32,
+    pub(crate) max_body: u64,
+    pub(crate) log: Option<(Level, LogCallback)>,
+    pub(crate) on_tokens: Option<TokenCallback>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -45,6 +72,12 @@ impl Default for Options {
             validate_on_start: true,
             auto_renew: true,
             user_agent: HeaderValue::from_static(PRODUCT),
+            headers: HeaderMap::new(),
+            proxy: Proxy::default(),
+            retries: RETRIES,
+            max_body: MAX_BODY,
+            log: None,
+            on_tokens: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -71,14 +104,108 @@ impl Options {
 
     /// Adds the certificates of a PEM file to those that are trusted.
     pub fn set_ca_file(&mut self, path: &Path) -> Result<()> {
-        let pem = std::fs::read(path).map_err(|why| {
-            Error::new(
-                Status::Io,
-                format!("the CA file {} can't be read: {why}", path.display()),
-            )
-        })?;
-        self.tls.extra_roots = Some(tls::certificates(&pem)?);
+        let pem = read(path, "CA file")?;
+        self.set_ca_pem(&pem)
+    }
+
+    /// The same from memory.
+    pub fn set_ca_pem(&mut self, pem: &[u8]) -> Result<()> {
+        self.tls.extra_roots = Some(tls::certificates(pem)?);
         Ok(())
+    }
+
+    /// Whether the system's certificate authorities are trusted.
+    pub fn set_system_ca(&mut self, trust: bool) {
+        self.tls.no_system_roots = !trust;
+    }
+
+    /// Shows a certificate to servers that ask for one.
+    pub fn set_client_certificate(&mut self, certificate: &Path, key: &Path) -> Result<()> {
+        let certificate = Zeroizing::new(read(certificate, "client certificate")?);
+        let key = Zeroizing::new(read(key, "client key")?);
+        self.tls.identity = Some(Identity::parse(&certificate, &key)?);
+        Ok(())
+    }
+
+    /// Refuses TLS 1.2.
+    pub fn set_tls13_only(&mut self, only: bool) {
+        self.tls.tls13_only = only;
+    }
+
+    /// A proxy for all requests; `None` for none. By default the environment decides.
+    pub fn set_proxy(&mut self, url: Option<&str>) -> Result<()> {
+        self.proxy = match url {
+            Some(url) => Proxy::parse(url)?,
+            None => Proxy::Direct,
+        };
+        Ok(())
+    }
+
+    /// How often a request is tried again, where that is safe.
+    pub fn set_retries(&mut self, retries: u32) -> Result<()> {
+        if retries > MOST_RETRIES {
+            return Err(Error::invalid_argument(format!(
+                "{retries} retries are too many: at most {MOST_RETRIES}"
+            )));
+        }
+        self.retries = retries;
+        Ok(())
+    }
+
+    /// The largest body of an answer, in bytes, unpacked.
+    pub fn set_max_body(&mut self, bytes: u64) -> Result<()> {
+        if bytes == 0 {
+            return Err(Error::invalid_argument(
+                "a limit of zero would refuse every answer",
+            ));
+        }
+        self.max_body = bytes;
+        Ok(())
+    }
+
+    /// A header for every request; `None` takes it out again.
+    pub fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+        let name: HeaderName = name
+            .parse()
+            .map_err(|_| Error::invalid_argument("that is no name for a header"))?;
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::invalid_argument(format!(
+                "the header {name} is the library's own"
+            )));
+        }
+        match value {
+            Some(value) => {
+                let mut value = HeaderValue::from_str(value).map_err(|_| {
+                    Error::invalid_argument(format!(
+                        "the value for the header {name} holds a character that would break it"
+                    ))
+                })?;
+                // It may be a key.
+                value.set_sensitive(true);
+                self.headers.insert(name, value);
+            }
+            None => {
+                self.headers.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Told what happens, up to this level.
+    pub fn set_log(&mut self, log: Option<(Level, LogCallback)>) {
+        self.log = log;
+    }
+
+    /// Told whenever the tokens were replaced.
+    pub fn set_on_tokens(&mut self, callback: Option<TokenCallback>) {
+        self.on_tokens = callback;
+    }
+
+    /// A clone with options of its own still tells whom the first handle told, unless they say otherwise.
+    pub(crate) fn or_callbacks_of(mut self, other: &Options) -> Options {
+        self.log = self.log.or_else(|| other.log.clone());
+        self.on_tokens = self.on_tokens.or_else(|| other.on_tokens.clone());
+        self
     }
 
     pub fn set_allow_insecure_http(&mut self, allow: bool) {
@@ -125,6 +252,15 @@ impl fmt::Debug for Options {
             .field("total_timeout", &self.total_timeout)
             .finish_non_exhaustive()
     }
+}
+
+fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|why| {
+        Error::new(
+            Status::Io,
+            format!("the {what} {} can't be read: {why}", path.display()),
+        )
+    })
 }
 
 fn not_zero(timeout: Duration) -> Result<Duration> {

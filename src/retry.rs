@@ -15,12 +15,14 @@ pub const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 pub struct Policy {
     pub retries: u32,
     pub idempotent: bool,
+    /// How often it may be sent again when the connection ended before the answer.
+    pub resends: u32,
 }
 
 impl Policy {
     /// `attempt` counts from 0. `None`: what came back is the result.
     pub fn next(self, attempt: u32, outcome: Outcome, jitter: f64) -> Option<Duration> {
-        if attempt >= self.retries || !self.allows(outcome) {
+        if attempt >= self.retries || !self.allows(attempt, outcome) {
             return None;
         }
         let asked = match outcome {
@@ -36,10 +38,10 @@ impl Policy {
         }
     }
 
-    fn allows(self, outcome: Outcome) -> bool {
+    fn allows(self, attempt: u32, outcome: Outcome) -> bool {
         match outcome {
             Outcome::NotConnected => true,
-            Outcome::Broken => self.idempotent,
+            Outcome::Broken => attempt < self.resends,
             Outcome::Answer { advice, status } => advice
                 .should_retry
                 .unwrap_or(self.idempotent && is_transient(status)),
@@ -95,10 +97,12 @@ mod tests {
     const GET: Policy = Policy {
         retries: 2,
         idempotent: true,
+        resends: 2,
     };
     const POST: Policy = Policy {
         retries: 2,
         idempotent: false,
+        resends: 0,
     };
 
     fn answer(status: u16) -> Outcome {
@@ -141,6 +145,14 @@ mod tests {
     fn a_post_that_may_have_been_handled_is_not_sent_twice() {
         assert!(POST.next(0, Outcome::Broken, 0.0).is_none());
         assert!(POST.next(0, Outcome::NotConnected, 0.0).is_some());
+    }
+
+    #[test]
+    fn a_lost_answer_to_a_refresh_is_asked_for_once_more() {
+        let refresh = Policy { resends: 1, ..GET };
+        assert!(refresh.next(0, Outcome::Broken, 0.0).is_some());
+        assert!(refresh.next(1, Outcome::Broken, 0.0).is_none());
+        assert!(refresh.next(1, answer(503), 0.0).is_some());
     }
 
     #[test]

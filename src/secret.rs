@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -47,6 +47,12 @@ pub fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_maybe_shared(wiped(text)).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// The token in a header that `bearer` made.
+pub fn token_of(header: &HeaderValue) -> &str {
+    let text = header.to_str().unwrap_or_default();
+    text.strip_prefix("Bearer ").unwrap_or_default()
 }
 
 /// Whether a token is made of visible ASCII only: anything else could break the header.

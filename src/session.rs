@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use once_cell::race::OnceBox;
 use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
 use tokio::sync::Notify;
 
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
+use crate::events::{Change, TokenCallback};
 use crate::jwt::{self, Claims};
 use crate::lane::lock;
 use crate::process::{PerProcess, Process};
@@ -40,7 +42,7 @@ pub struct Tokens {
     pub claims: Claims,
     serial: u64,
     /// Set with the pair if its age is known, else by the first answer that tells the server's time.
-    window: OnceCell<Window>,
+    window: OnceBox<Window>,
 }
 
 /// When to renew, on the boot clock.
@@ -84,7 +86,7 @@ impl Tokens {
             bearer,
             refresh: pair.refresh,
             serial: 0,
-            window: OnceCell::new(),
+            window: OnceBox::new(),
         };
         if let (Age::NewAt(sent), Some(life)) = (age, tokens.life()) {
             tokens.set_window(sent, life, life);
@@ -118,11 +120,13 @@ impl Tokens {
         let before_end = |(share, limit): (u32, Duration)| (life / share).min(limit);
         // Up to a fifth later, so that clients that signed in together don't renew together.
         let soon = before_end(SOON).mul_f64(1.0 - 0.2 * fastrand::f64());
-        let _ = self.window.set(Window {
+        let window = Window {
             soon: sent.after(left.saturating_sub(soon)),
             now: sent.after(left.saturating_sub(before_end(NOW))),
             end: sent.after(left),
-        });
+        };
+        // Another thread may have learned it as well.
+        let _ = self.window.set(Box::new(window));
     }
 
     pub fn need(&self, now: BootTime) -> Need {
@@ -150,7 +154,6 @@ pub enum Kind {
 }
 
 /// At most one renewal at a time, in each process.
-#[derive(Default)]
 struct Gate {
     state: Mutex<GateState>,
 }
@@ -160,6 +163,9 @@ struct GateState {
     running: Option<Arc<Attempt>>,
     /// After an early renewal failed: when the next one may be tried.
     rest_until: Option<BootTime>,
+    /// The last tokens that the program was told of, and whether a thread is telling it now.
+    told: u64,
+    is_telling: bool,
 }
 
 /// A renewal that is going on, as those who wait for it see it.
@@ -257,6 +263,32 @@ impl Session {
         lock(&self.gate(process).state).rest_until = Some(now.after(pause.min(NOW.1)));
     }
 
+    /// Tells the program of new tokens, each once, in their order and by one thread at a time. A
+    /// thread that finds another at it leaves the news to that one.
+    pub fn tell(&self, process: Process, callback: &TokenCallback) {
+        let gate = self.gate(process);
+        let mut state = lock(&gate.state);
+        if state.is_telling {
+            return;
+        }
+        loop {
+            let tokens = self.tokens();
+            if tokens.serial == state.told {
+                state.is_telling = false;
+                return;
+            }
+            state.told = tokens.serial;
+            state.is_telling = true;
+            drop(state);
+            callback(&Change {
+                access: tokens.access.expose(),
+                refresh: tokens.refresh.as_ref().map(Secret::expose),
+                expires_at: tokens.claims.expires_at,
+            });
+            state = lock(&gate.state);
+        }
+    }
+
     fn lead<'a>(&'a self, gate: &'a Gate, state: &mut GateState, kind: Kind) -> Leader<'a> {
         let attempt = Arc::new(Attempt {
             kind,
@@ -272,7 +304,16 @@ impl Session {
     }
 
     fn gate(&self, process: Process) -> &Gate {
-        self.gate.get(process, |_| Gate::default())
+        self.gate.get(process, |_| {
+            // A child has its parent's tokens, of which the parent was told.
+            let state = GateState {
+                told: self.tokens.load().serial,
+                ..GateState::default()
+            };
+            Gate {
+                state: Mutex::new(state),
+            }
+        })
     }
 }
 

@@ -1,34 +1,69 @@
 //! The TLS set-up: rustls with ring, and the system's certificate authorities.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result, Status};
 use crate::process::{PerProcess, Process};
 
 /// What two clients must have in common to share connections.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// Trusted besides the system's.
     pub extra_roots: Option<Certificates>,
+    pub no_system_roots: bool,
+    pub identity: Option<Identity>,
+    pub tls13_only: bool,
+}
+
+/// A client's own certificate and its key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity(Arc<(Certificates, Zeroizing<Vec<u8>>)>);
+
+impl Identity {
+    pub fn parse(certificate: &[u8], key: &[u8]) -> Result<Identity> {
+        let refuse = |why: &str| {
+            Err(Error::new(
+                Status::Tls,
+                format!("the client certificate can't be used: {why}"),
+            ))
+        };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let Ok(chain) = chain else {
+            return refuse("its file is not valid PEM");
+        };
+        if chain.is_empty() {
+            return refuse("its file holds no certificate");
+        }
+        let identity = Identity(Arc::new((
+            Certificates(Arc::new(chain)),
+            Zeroizing::new(key.to_vec()),
+        )));
+        match identity.certified_key() {
+            Some(certified) if certified.keys_match().is_ok() => Ok(identity),
+            Some(_) => refuse("the key is not the certificate's"),
+            None => refuse("its key must be PEM, unencrypted, RSA, ECDSA or Ed25519"),
+        }
+    }
+
+    fn certified_key(&self) -> Option<CertifiedKey> {
+        let mut key = PrivateKeyDer::from_pem_slice(&self.0.1).ok()?;
+        let signer = rustls::crypto::ring::sign::any_supported_type(&key);
+        key.zeroize();
+        let chain = self.0.0.0.iter().cloned().collect();
+        Some(CertifiedKey::new(chain, signer.ok()?))
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificates(Arc<Vec<CertificateDer<'static>>>);
-
-impl Hash for Certificates {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for certificate in self.0.iter() {
-            certificate.as_ref().hash(state);
-        }
-    }
-}
 
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,17 +135,32 @@ impl Trust {
 
     fn make_config(&self, roots: Arc<RootCertStore>) -> Result<ClientConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        Ok(ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+        let versions: &[_] = if self.options.tls13_only {
+            &[&rustls::version::TLS13]
+        } else {
+            &[&rustls::version::TLS13, &rustls::version::TLS12]
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
             .map_err(|why| Error::new(Status::Internal, format!("TLS can't be set up: {why}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth())
+            .with_root_certificates(roots);
+        let certified = self
+            .options
+            .identity
+            .as_ref()
+            .and_then(Identity::certified_key);
+        Ok(match certified {
+            Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
+            None => builder.with_no_client_auth(),
+        })
     }
 
     fn read_roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        // A broken certificate in the system's store is the system's affair; the others count.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if !self.options.no_system_roots {
+            // A broken certificate in the system's store is the system's affair; the others count.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
         if let Some(extra) = &self.options.extra_roots {
             roots.add_parsable_certificates(extra.0.iter().cloned());
         }

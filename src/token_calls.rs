@@ -8,10 +8,9 @@ use reqwest::{Method, Url};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::call::{Call, Plan, Purpose};
+use crate::call::{Call, Plan, Purpose, Reply};
 use crate::error::{Error, Result, Status};
 use crate::json::Node;
-use crate::options::{MAX_TOKEN_BODY, RETRIES};
 use crate::retry::Policy;
 use crate::secret::{self, Secret};
 use crate::transport::Incoming;
@@ -29,6 +28,12 @@ pub struct Pair {
     pub refresh: Option<Secret>,
 }
 
+pub enum Refreshed {
+    Pair(Pair),
+    /// The refresh token is used up, and what it bought is lost.
+    Lost(Error),
+}
+
 impl Call<'_> {
     pub async fn sign_in(&self, credentials: &Credentials) -> Result<Pair> {
         let url = &self.endpoint.token;
@@ -36,7 +41,7 @@ impl Call<'_> {
             ("username", &credentials.username),
             ("password", credentials.password.expose()),
         ]);
-        let incoming = self.post(url, body, RETRIES).await?;
+        let incoming = self.post(url, body, self.options.retries).await?.incoming;
         if incoming.is_success() {
             return self.pair(&incoming, url);
         }
@@ -45,24 +50,37 @@ impl Call<'_> {
             .without(credentials.password.expose()))
     }
 
-    pub async fn refresh(&self, refresh: &Secret) -> Result<Pair> {
+    /// Where the server rotates refresh tokens, an answer that gets lost takes the new one with it. It
+    /// is asked for once more; a refusal then says that it is gone.
+    pub async fn refresh(&self, refresh: &Secret) -> Result<Refreshed> {
         let url = &self.endpoint.refresh;
         let body = body(&[("refresh", refresh.expose())]);
-        let incoming = self.post(url, body, RETRIES).await?;
+        let reply = self.post(url, body, 1).await?;
+        let incoming = reply.incoming;
         if incoming.is_success() {
-            return self.pair(&incoming, url);
+            return Ok(Refreshed::Pair(self.pair(&incoming, url)?));
         }
-        let advice = "the refresh token has expired or was used before: sign in again";
-        Err(self
+        let is_lost = reply.lost_one && incoming.status == 401;
+        let advice = if is_lost {
+            "the connection ended before the server's answer with the new refresh token came, and \
+             the old one is used up: sign in again"
+        } else {
+            "the refresh token has expired or was used before: sign in again"
+        };
+        let error = self
             .refusal(&incoming, url, advice)
-            .without(refresh.expose()))
+            .without(refresh.expose());
+        if is_lost {
+            return Ok(Refreshed::Lost(error));
+        }
+        Err(error)
     }
 
     /// Whether the server accepts a token. Anything but its clear yes or no is an error.
     pub async fn verify(&self, token: &Secret) -> Result<bool> {
         let url = &self.endpoint.verify;
         let body = body(&[("token", token.expose())]);
-        let incoming = self.post(url, body, RETRIES).await?;
+        let incoming = self.post(url, body, self.options.retries).await?.incoming;
         match incoming.status {
             200 if self.json(&incoming).is_some_and(|json| json.is_object()) => Ok(true),
             200 => Err(self.nonsense(&incoming, url, "no JSON object where one was due")),
@@ -80,18 +98,17 @@ impl Call<'_> {
         }
     }
 
-    async fn post(&self, url: &Url, body: Bytes, retries: u32) -> Result<Incoming> {
+    async fn post(&self, url: &Url, body: Bytes, resends: u32) -> Result<Reply> {
         self.send(&Plan {
             method: Method::POST,
             url,
             body: Some(body),
             bearer: None,
             policy: Policy {
-                retries,
+                retries: self.options.retries,
                 idempotent: true,
+                resends,
             },
-            timeout: self.options.token_timeout(),
-            limit: MAX_TOKEN_BODY,
             purpose: Purpose::Token,
         })
         .await

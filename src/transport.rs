@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
+};
 use reqwest::{Method, Url};
 use zeroize::Zeroizing;
 
@@ -20,6 +22,7 @@ use crate::lane::{self, Lane};
 use crate::outcome::{self, Advice, Outcome};
 use crate::secret;
 
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// DRF answers with HTML, errors too, unless JSON is asked for first.
 const JSON_FIRST: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
@@ -30,6 +33,8 @@ pub struct Outgoing<'a> {
     pub body: Option<Bytes>,
     pub bearer: Option<HeaderValue>,
     pub user_agent: HeaderValue,
+    /// The caller's own, sent with everything.
+    pub headers: &'a HeaderMap,
     pub timeout: Duration,
     pub limit: u64,
     /// Whether the answer holds tokens: then it is wiped after use.
@@ -79,8 +84,13 @@ pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Fa
 }
 
 async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<Incoming, Failure> {
-    let mut headers = HeaderMap::with_capacity(6);
+    let mut headers = request.headers.clone();
+    headers.reserve(6);
     headers.insert(ACCEPT, JSON_FIRST);
+    if request.is_secret {
+        // Unpacking would leave copies of the tokens about.
+        headers.insert(ACCEPT_ENCODING, IDENTITY);
+    }
     headers.insert(USER_AGENT, request.user_agent.clone());
     if let Some(bearer) = &request.bearer {
         headers.insert(AUTHORIZATION, bearer.clone());

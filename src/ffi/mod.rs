@@ -5,10 +5,13 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod callback;
 mod client;
 mod error;
 mod guard;
 mod library;
+#[cfg(feature = "wipe")]
+mod memory;
 mod options;
 mod request;
 mod response;

@@ -1,4 +1,4 @@
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +10,14 @@ use crate::options::Options;
 
 /// What a caller can choose for a client. For one thread at a time.
 pub struct evrim_options(Options);
+
+/// Versions of TLS.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum evrim_tls_version {
+    EVRIM_TLS_1_2 = 12,
+    EVRIM_TLS_1_3 = 13,
+}
 
 /// Makes options that hold the defaults. They are read when a client is made with them, and can be
 /// changed and used again afterwards. Free them with evrim_options_free(). Returns NULL only if memory
@@ -85,6 +93,129 @@ pub unsafe extern "C" fn evrim_options_set_ca_file(
     })
 }
 
+/// The same with PEM text in memory: `len` bytes of it. It replaces the certificates of a file. NULL is
+/// refused.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_ca_pem(
+    options: *mut evrim_options,
+    pem: *const c_void,
+    len: usize,
+) -> evrim_status {
+    set(options, |options| {
+        let pem =
+            guard::bytes(pem, len, "pem")?.ok_or_else(|| Error::invalid_argument("pem is NULL"))?;
+        options.set_ca_pem(pem)
+    })
+}
+
+/// Whether the system's certificate authorities are trusted. Default: true. Without them only those of
+/// evrim_options_set_ca_file() are.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_system_ca(
+    options: *mut evrim_options,
+    trust: bool,
+) -> evrim_status {
+    set(options, |options| {
+        options.set_system_ca(trust);
+        Ok(())
+    })
+}
+
+/// Shows a certificate to a server that asks for one: two PEM files, the certificate with what leads up
+/// to its authority, and its key, unencrypted. They are read now: `EVRIM_ERROR_IO` if that fails,
+/// `EVRIM_ERROR_TLS` if they can't be used or don't belong together.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_client_certificate(
+    options: *mut evrim_options,
+    certificate_path: *const c_char,
+    key_path: *const c_char,
+) -> evrim_status {
+    set(options, |options| {
+        let certificate = not_empty(
+            guard::text(certificate_path, "certificate_path")?,
+            "certificate_path",
+        )?;
+        let key = not_empty(guard::text(key_path, "key_path")?, "key_path")?;
+        options.set_client_certificate(Path::new(certificate), Path::new(key))
+    })
+}
+
+/// The oldest version of TLS that is accepted, an `evrim_tls_version`. Default: `EVRIM_TLS_1_2`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_min_tls_version(
+    options: *mut evrim_options,
+    version: i32,
+) -> evrim_status {
+    set(options, |options| {
+        use evrim_tls_version::*;
+        let known = |code: evrim_tls_version| version == code as i32;
+        if !known(EVRIM_TLS_1_2) && !known(EVRIM_TLS_1_3) {
+            return Err(Error::invalid_argument(format!(
+                "{version} is no evrim_tls_version"
+            )));
+        }
+        options.set_tls13_only(known(EVRIM_TLS_1_3));
+        Ok(())
+    })
+}
+
+/// Sends everything through a proxy: "http://host:port", or https, with "user:password@" before the host
+/// if it asks for them. NULL for no proxy at all. By default the variables HTTPS_PROXY, HTTP_PROXY,
+/// ALL_PROXY and NO_PROXY decide, in capitals or not, except for servers on this machine, which are
+/// reached directly.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_proxy(
+    options: *mut evrim_options,
+    url: *const c_char,
+) -> evrim_status {
+    set(options, |options| {
+        options.set_proxy(guard::optional_text(url, "url")?)
+    })
+}
+
+/// How often a request is tried again, where that is safe; see evrim_request(). Default: 2, at most 10,
+/// and 0 for never.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_retries(
+    options: *mut evrim_options,
+    retries: u32,
+) -> evrim_status {
+    set(options, |options| options.set_retries(retries))
+}
+
+/// The largest body of an answer, in bytes, unpacked if it came packed. Default: 67108864, which is 64
+/// MiB. A larger one is `EVRIM_ERROR_TOO_LARGE`. 0 is refused. Token calls take at most 1 MiB in any case.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_max_body_size(
+    options: *mut evrim_options,
+    bytes: u64,
+) -> evrim_status {
+    set(options, |options| options.set_max_body(bytes))
+}
+
+/// Sends a header with every request, such as a gateway's key. NULL for `value` takes it out again.
+/// Headers that the library sets itself, such as Authorization and Host, are refused. By default there
+/// are none.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_header(
+    options: *mut evrim_options,
+    name: *const c_char,
+    value: *const c_char,
+) -> evrim_status {
+    set(options, |options| {
+        let name = guard::text(name, "name")?;
+        options.set_header(name, guard::optional_text(value, "value")?)
+    })
+}
+
 /// Allows plain http to other machines, where anyone on the way can read the password and the tokens.
 /// Default: false. Plain http to localhost and to loopback addresses is always allowed.
 #[unsafe(no_mangle)]
@@ -148,7 +279,7 @@ pub fn or_default(options: *const evrim_options) -> Options {
     }
 }
 
-fn set(
+pub fn set(
     options: *mut evrim_options,
     change: impl FnOnce(&mut Options) -> Result<()>,
 ) -> evrim_status {
