@@ -119,7 +119,7 @@ impl Origin<'_> {
 impl Call<'_> {
     /// Sends until there is an answer that counts, or no hope of one.
     pub async fn send(&self, plan: &Plan<'_>) -> Result<Reply> {
-        let unobserved = Arc::new(AtomicBool::new(false));
+        let token_call_sent = Arc::new(AtomicBool::new(false));
         let is_token_call = plan.purpose == Purpose::Token;
         let mut attempt = 0;
         let mut lost_one = false;
@@ -143,11 +143,12 @@ impl Call<'_> {
                 },
                 is_secret: is_token_call,
                 sent: if is_token_call {
-                    &unobserved
+                    &token_call_sent
                 } else {
                     &self.sent
                 },
             };
+            let sent = outgoing.sent.clone();
             let result = transport::exchange(self.lane, outgoing).await;
             self.log_attempt(plan, &result);
             let outcome = match &result {
@@ -168,7 +169,7 @@ impl Call<'_> {
                     }
                     return match result {
                         Ok(incoming) => Ok(Reply { incoming, lost_one }),
-                        Err(failure) => Err(failure.error),
+                        Err(failure) => Err(failure.error.sent(sent.load(Ordering::Relaxed))),
                     };
                 }
             }

@@ -305,8 +305,9 @@ impl Client {
                 Ok(session.tokens())
             }
             Need::Now { expired } => match self.renew(call, &tokens, false).await {
-                // Until its very end the old token is as good as any.
-                Err(error) if expired => Err(error),
+                // Until its very end the old token is as good as any. The caller's request has not
+                // been sent, whatever the server knows of the renewal.
+                Err(error) if expired => Err(error.sent(false)),
                 _ => Ok(session.tokens()),
             },
         }
