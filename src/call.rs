@@ -178,6 +178,10 @@ impl Call<'_> {
         }
     }
 
+    pub fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
     fn wait_before_retry(
         &self,
         policy: Policy,

@@ -298,9 +298,9 @@ impl Client {
             _ if !session.can_renew(&tokens) => Ok(tokens),
             Need::Soon => {
                 if let Some(leader) = session.early_turn(call.process, &tokens, self.now()) {
-                    if self.lead(call, leader, &tokens, false).await.is_err() {
-                        session.rest_after_failure(call.process, &tokens, self.now());
-                    }
+                    // The old token still serves, and half of the call's time is kept for using it.
+                    let renewal = self.lead(call, leader, &tokens, false);
+                    let _ = tokio::time::timeout(call.time_left() / 2, renewal).await;
                 }
                 Ok(session.tokens())
             }

@@ -161,7 +161,7 @@ struct Gate {
 #[derive(Default)]
 struct GateState {
     running: Option<Arc<Attempt>>,
-    /// After an early renewal failed: when the next one may be tried.
+    /// After an early renewal was begun: when the next one may be tried.
     rest_until: Option<BootTime>,
     /// The last tokens that the program was told of, and whether a thread is telling it now.
     told: u64,
@@ -247,20 +247,19 @@ impl Session {
         }
     }
 
-    /// The lead of an early renewal, if nobody has it and none has just failed.
+    /// The lead of an early renewal, if nobody has it and none was tried just now. The pause begins
+    /// with the attempt: so threads that call while it fails don't each try it too.
     pub fn early_turn(&self, process: Process, seen: &Tokens, now: BootTime) -> Option<Leader<'_>> {
         let gate = self.gate(process);
         let mut state = lock(&gate.state);
         let is_due = seen.is_same(&self.tokens.load())
             && state.running.is_none()
             && state.rest_until.is_none_or(|until| now >= until);
-        is_due.then(|| self.lead(gate, &mut state, Kind::Renew))
-    }
-
-    /// Puts off the next early renewal of a token that lives on anyway.
-    pub fn rest_after_failure(&self, process: Process, seen: &Tokens, now: BootTime) {
-        let pause = seen.life().unwrap_or_default() / NOW.0;
-        lock(&self.gate(process).state).rest_until = Some(now.after(pause.min(NOW.1)));
+        is_due.then(|| {
+            let pause = seen.life().unwrap_or_default() / NOW.0;
+            state.rest_until = Some(now.after(pause.min(NOW.1)));
+            self.lead(gate, &mut state, Kind::Renew)
+        })
     }
 
     /// Tells the program of new tokens, each once, in their order and by one thread at a time. A
