@@ -20,7 +20,7 @@ use crate::process::Process;
 use crate::response::Response;
 use crate::retry::{Budget, Policy};
 use crate::secret::Secret;
-use crate::session::{Age, Ended, Kind, Leader, Need, Session, Tokens, Turn};
+use crate::session::{Age, Kind, Leader, Need, Session, Tokens, Turn};
 use crate::token_calls::{self, Credentials, Pair, Refreshed};
 use crate::transport::Incoming;
 
@@ -349,11 +349,11 @@ impl Client {
             match self.session().turn(call.process, Kind::Renew, Some(seen)) {
                 Turn::Fresh => return Ok(()),
                 Turn::Lead(leader) => return self.lead(call, leader, seen, by_credentials).await,
-                Turn::Follow(attempt) => match attempt.ended().await {
-                    Ended::Done => return Ok(()),
-                    Ended::Failed(error) if attempt.kind() == Kind::Renew => return Err(error),
+                Turn::Follow(attempt) => match attempt.shared(self.options.patience()).await {
                     // A refresh alone may fail where a sign-in still helps.
-                    Ended::Failed(_) | Ended::Abandoned => {}
+                    Some(Err(_)) if attempt.kind() != Kind::Renew => {}
+                    Some(result) => return result,
+                    None => {}
                 },
             }
         }
@@ -396,9 +396,8 @@ impl Client {
                     };
                     return self.conclude(call, leader, result);
                 }
-                Turn::Follow(attempt) => match (attempt.ended().await, attempt.kind() == kind) {
-                    (Ended::Done, true) => return Ok(()),
-                    (Ended::Failed(error), true) => return Err(error),
+                Turn::Follow(attempt) => match attempt.shared(self.options.patience()).await {
+                    Some(result) if attempt.kind() == kind => return result,
                     _ => {}
                 },
             }
@@ -449,7 +448,7 @@ impl Client {
                 call.log(Level::Warn, "token", || {
                     format!("the tokens could not be replaced: {error}")
                 });
-                leader.fail(&error);
+                leader.fail(&error, self.options.patience());
                 Err(error)
             }
         }

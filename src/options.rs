@@ -242,6 +242,27 @@ impl Options {
     pub(crate) fn token_timeout(&self) -> Duration {
         self.timeout.min(TOKEN_TIMEOUT)
     }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            connect: self.connect_timeout,
+            answer: self.token_timeout(),
+        }
+    }
+}
+
+/// How long a client waits for an answer to a token call.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    connect: Duration,
+    answer: Duration,
+}
+
+impl Patience {
+    /// Whether `other` would have given up no later.
+    pub fn covers(self, other: Patience) -> bool {
+        other.connect <= self.connect && other.answer <= self.answer
+    }
 }
 
 impl fmt::Debug for Options {

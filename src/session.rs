@@ -12,10 +12,11 @@ use reqwest::header::HeaderValue;
 use tokio::sync::Notify;
 
 use crate::clock::BootTime;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::events::{Change, TokenCallback};
 use crate::jwt::{self, Claims};
 use crate::lane::lock;
+use crate::options::Patience;
 use crate::process::{PerProcess, Process};
 use crate::secret::{self, Secret};
 use crate::token_calls::{Credentials, Pair};
@@ -176,9 +177,11 @@ pub struct Attempt {
 }
 
 #[derive(Clone, Debug)]
-pub enum Ended {
+enum Ended {
     Done,
     Failed(Error),
+    /// The server took longer than whoever led it would wait: one with more patience may lead.
+    TimedOut(Error, Patience),
     /// Whoever led it was cancelled or ran out of time: another may lead.
     Abandoned,
 }
@@ -195,7 +198,17 @@ impl Attempt {
         self.kind
     }
 
-    pub async fn ended(&self) -> Ended {
+    /// The result for one who waited; `None` where that one had better try itself.
+    pub async fn shared(&self, patience: Patience) -> Option<Result<()>> {
+        match self.ended().await {
+            Ended::Done => Some(Ok(())),
+            Ended::Failed(error) => Some(Err(error)),
+            Ended::TimedOut(error, leaders) if leaders.covers(patience) => Some(Err(error)),
+            Ended::TimedOut(..) | Ended::Abandoned => None,
+        }
+    }
+
+    async fn ended(&self) -> Ended {
         loop {
             let woken = self.wake.notified();
             if let Some(ended) = self.ended.get() {
@@ -337,8 +350,13 @@ impl Leader<'_> {
         tokens
     }
 
-    pub fn fail(self, error: &Error) {
-        self.end(Ended::Failed(error.clone()));
+    pub fn fail(self, error: &Error, patience: Patience) {
+        let error = error.clone();
+        self.end(if error.status() == Status::Timeout {
+            Ended::TimedOut(error, patience)
+        } else {
+            Ended::Failed(error)
+        });
     }
 
     fn end(&self, ended: Ended) {
