@@ -42,6 +42,8 @@ impl Policy {
         match outcome {
             Outcome::NotConnected => true,
             Outcome::Broken => attempt < self.resends,
+            // Whatever its headers say, a success is not asked for twice.
+            Outcome::Answer { status, .. } if status < 400 => false,
             Outcome::Answer { advice, status } => advice
                 .should_retry
                 .unwrap_or(self.idempotent && is_transient(status)),
@@ -182,6 +184,9 @@ mod tests {
             POST.next(0, told(409, &[("x-should-retry", "true")]), 0.0)
                 .is_some()
         );
+        for status in [200, 201, 301] {
+            assert_eq!(wait(told(status, &[("x-should-retry", "true")])), None);
+        }
     }
 
     #[test]
