@@ -29,7 +29,9 @@ pub struct Call<'a> {
     budget: &'a Budget,
     events: &'a Events<'a>,
     ends: Instant,
-    /// Whether the server may have the caller's own request, whatever became of it since.
+    /// What the caller asked for: a renewal on the way to it is another matter.
+    asked: Purpose,
+    /// Whether the server may have what the caller asked for, whatever became of it since.
     sent: Arc<AtomicBool>,
 }
 
@@ -52,7 +54,6 @@ pub struct Reply {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// What the caller asked for.
     Request,
     /// A sign-in, refresh or verification.
     Token,
@@ -67,6 +68,7 @@ pub struct Origin<'a> {
     pub cancel: &'a Cancel,
     /// Names the session for callbacks; 0 while there is none yet.
     pub session: usize,
+    pub asked: Purpose,
     pub deliver_tokens: &'a dyn Fn(),
 }
 
@@ -87,6 +89,7 @@ impl Origin<'_> {
                 budget: self.budget,
                 events: &events,
                 ends,
+                asked: self.asked,
                 sent: sent.clone(),
             };
             let stopped = async {
@@ -119,7 +122,7 @@ impl Origin<'_> {
 impl Call<'_> {
     /// Sends until there is an answer that counts, or no hope of one.
     pub async fn send(&self, plan: &Plan<'_>) -> Result<Reply> {
-        let token_call_sent = Arc::new(AtomicBool::new(false));
+        let renewal_sent = Arc::new(AtomicBool::new(false));
         let is_token_call = plan.purpose == Purpose::Token;
         let mut attempt = 0;
         let mut lost_one = false;
@@ -142,10 +145,10 @@ impl Call<'_> {
                     self.options.max_body
                 },
                 is_secret: is_token_call,
-                sent: if is_token_call {
-                    &token_call_sent
-                } else {
+                sent: if plan.purpose == self.asked {
                     &self.sent
+                } else {
+                    &renewal_sent
                 },
             };
             let sent = outgoing.sent.clone();

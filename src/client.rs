@@ -119,6 +119,7 @@ impl Client {
             budget: &budget,
             cancel: &cancel,
             session: 0,
+            asked: Purpose::Token,
             deliver_tokens: &|| {},
         };
         let session = origin.run(session)?;
@@ -176,7 +177,9 @@ impl Client {
                  token",
             ));
         }
-        self.run(async |call| self.replace(call, Kind::SignIn).await)
+        self.run(Purpose::Token, async |call| {
+            self.replace(call, Kind::SignIn).await
+        })
     }
 
     /// Replaces the access token, and the refresh token where the server sends a new one.
@@ -187,12 +190,14 @@ impl Client {
                 "there is no refresh token: pass one to evrim_from_token, or sign in with evrim_new",
             ));
         }
-        self.run(async |call| self.replace(call, Kind::Refresh).await)
+        self.run(Purpose::Token, async |call| {
+            self.replace(call, Kind::Refresh).await
+        })
     }
 
     /// Asks the server whether it accepts the access token. Changes nothing.
     pub fn validate_token(&self) -> Result<bool> {
-        self.run(async |call| {
+        self.run(Purpose::Token, async |call| {
             let tokens = self.session().tokens();
             call.verify(&tokens.access).await
         })
@@ -203,14 +208,16 @@ impl Client {
         let method = parse_method(method)?;
         let url = self.shared.endpoint.join(path)?;
         let body = body.map(Bytes::copy_from_slice);
-        self.run(async |call| self.send(call, method, url, body).await)
+        self.run(Purpose::Request, async |call| {
+            self.send(call, method, url, body).await
+        })
     }
 
     fn session(&self) -> &Session {
         &self.shared.session
     }
 
-    fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
+    fn run<T>(&self, asked: Purpose, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
         let deliver_tokens = || {
             if let Some(callback) = &self.options.on_tokens {
                 self.session().tell(Process::current(), callback);
@@ -223,6 +230,7 @@ impl Client {
             budget: &self.shared.budget,
             cancel: &self.cancel,
             session: Arc::as_ptr(&self.shared).addr(),
+            asked,
             deliver_tokens: &deliver_tokens,
         };
         origin.run(work)

@@ -142,10 +142,14 @@ fn is_loopback(url: &Url) -> bool {
         .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// A URL as it may stand in a message: without its query, which may hold what is private.
+/// A URL as it may stand in a message: without its query, user name and password, which are private.
 pub fn display(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
+    url.set_fragment(None);
+    // A redirect may name any URL; failing means that there is nothing of the kind in it.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
     url.to_string()
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+    USER_AGENT,
 };
 use reqwest::{Method, Url};
 use zeroize::Zeroizing;
@@ -319,6 +320,10 @@ impl Incoming {
             message.push_str(": ");
             message.push_str(&detail);
         }
+        if let Some(place) = self.location(url) {
+            message.push_str(" and pointed to ");
+            message.push_str(&place);
+        }
         let hint = hint.map(str::to_owned);
         if let Some(hint) = hint.or_else(|| what_to_do(status, advice)) {
             message.push_str("; ");
@@ -363,6 +368,15 @@ impl Incoming {
         }
     }
 
+    /// Where a redirect leads.
+    fn location(&self, from: &Url) -> Option<String> {
+        let place = self.headers.get(LOCATION)?.to_str().ok()?;
+        let place = from.join(place).ok()?;
+        (300..400)
+            .contains(&self.status)
+            .then(|| endpoint::display(&place))
+    }
+
     /// The server's own sentence, for people; programs go by status and code.
     fn detail(&self) -> Option<String> {
         let json = Node::parse(&self.body)?;
@@ -379,6 +393,7 @@ impl Incoming {
 fn what_to_do(status: Status, advice: Advice) -> Option<String> {
     match (status, advice.after) {
         (_, Some(wait)) => Some(format!("try again after {} s", wait.as_secs_f64().ceil())),
+        (Status::Redirect, _) => Some("check the base URL, and http or https in it".to_owned()),
         (Status::NotFound, _) => Some("check the id and the base URL".to_owned()),
         (Status::Permission, _) => Some("this user may not do this".to_owned()),
         (Status::RateLimited | Status::Server, _) => Some("try again later".to_owned()),
