@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::options::Options;
+use crate::process::Process;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -79,7 +80,7 @@ impl<'a> Events<'a> {
         self.queue.borrow().is_empty()
     }
 
-    pub fn deliver(&self) -> Result<()> {
+    pub fn deliver(&self, process: Process) -> Result<()> {
         let events = self.queue.take();
         if events.is_empty() {
             return Ok(());
@@ -93,6 +94,10 @@ impl<'a> Events<'a> {
                     }
                 }
                 Event::Tokens => (self.deliver_tokens)(),
+            }
+            if Process::current() != process {
+                // The callback forked. The rest is news of the parent's call.
+                break;
             }
         }
         Ok(())

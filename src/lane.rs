@@ -124,7 +124,7 @@ impl Lanes {
         }
         let lane = self.borrow(process)?;
         let result = {
-            let mut work = pin!(async {
+            let mut work = Box::pin(async {
                 let result = work(&lane).await;
                 if result.is_err() {
                     settle().await;
@@ -140,13 +140,17 @@ impl Lanes {
                             Poll::Pending => Poll::Pending,
                         }));
                 if !events.is_empty() {
-                    events.deliver()?;
+                    let delivered = events.deliver(process);
                     if Process::current() != process {
+                        // It holds places in queues of the parent, whose locks another thread may
+                        // have had when the child began: those are not to be waited for.
+                        std::mem::forget(work);
                         return Err(Error::new(
                             Status::Cancelled,
                             "a callback forked: this call belongs to the parent process",
                         ));
                     }
+                    delivered?;
                 }
                 if let Some(result) = step {
                     break result;

@@ -297,6 +297,10 @@ impl Session {
                 refresh: tokens.refresh.as_ref().map(Secret::expose),
                 expires_at: tokens.claims.expires_at,
             });
+            if Process::current() != process {
+                // The callback forked: this gate is the parent's, and may be locked for ever here.
+                return;
+            }
             state = lock(&gate.state);
         }
     }
