@@ -279,16 +279,18 @@ impl Client {
                 300..=399 if redirects < MOST_REDIRECTS => {
                     redirects += 1;
                     url = redirect(&method, &url, &incoming).map_err(|error| {
-                        error.with_answer(incoming.answer(outcome::Advice::default()))
+                        error
+                            .with_answer(incoming.answer(outcome::Advice::default()))
+                            .without(tokens.access.expose())
                     })?;
                 }
                 status => {
                     let hint = (status == 401).then_some(
                         "the access token is refused and can't be renewed: sign in again",
                     );
-                    return Err(incoming
-                        .error_with(&method, &url, self.options.clock.wall(), hint)
-                        .without(tokens.access.expose()));
+                    let wall = self.options.clock.wall();
+                    let secret = tokens.access.expose();
+                    return Err(incoming.error_with(&method, &url, wall, hint, secret));
                 }
             }
         }

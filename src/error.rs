@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 /// The kinds of failure. The groups are: the call, the way to the server, the server's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,15 +133,22 @@ impl Error {
         if details.message.contains(secret) {
             details.message = details.message.replace(secret, "…");
         }
-        details.server_code = details
-            .server_code
+        for text in [&mut details.server_code, &mut details.request_id] {
+            *text = text.take().filter(|text| !text.contains(secret));
+        }
+        let in_json = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
+        // Without the quotes around it.
+        let in_json = in_json.get(1..in_json.len().saturating_sub(1));
+        let in_json = in_json.unwrap_or_default();
+        details.body = details
+            .body
             .take()
-            .filter(|code| !code.contains(secret));
-        details.body = details.body.take().filter(|body| {
-            !body
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes())
-        });
+            .filter(|body| !holds(body, secret) && (in_json == secret || !holds(body, in_json)));
+        self
+    }
+
+    pub(crate) fn without_body(mut self) -> Error {
+        self.0.body = None;
         self
     }
 
@@ -153,6 +161,10 @@ impl Error {
         self.0.may_have_been_sent = true;
         self
     }
+}
+
+fn holds(body: &[u8], text: &str) -> bool {
+    !text.is_empty() && body.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// What an error keeps of the server's answer.

@@ -43,11 +43,10 @@ impl Call<'_> {
         ]);
         let incoming = self.post(url, body, self.options.retries).await?.incoming;
         if incoming.is_success() {
-            return self.pair(&incoming, url);
+            return self.pair(&incoming, url, &credentials.password);
         }
-        Err(self
-            .refusal(&incoming, url, "check the user name and the password")
-            .without(credentials.password.expose()))
+        let advice = "check the user name and the password";
+        Err(self.refusal(&incoming, url, advice, &credentials.password))
     }
 
     /// Where the server rotates refresh tokens, an answer that gets lost takes the new one with it. It
@@ -58,7 +57,7 @@ impl Call<'_> {
         let reply = self.post(url, body, 1).await?;
         let incoming = reply.incoming;
         if incoming.is_success() {
-            return Ok(Refreshed::Pair(self.pair(&incoming, url)?));
+            return Ok(Refreshed::Pair(self.pair(&incoming, url, refresh)?));
         }
         let is_lost = reply.lost_one && incoming.status == 401;
         let advice = if is_lost {
@@ -67,9 +66,7 @@ impl Call<'_> {
         } else {
             "the refresh token has expired or was used before: sign in again"
         };
-        let error = self
-            .refusal(&incoming, url, advice)
-            .without(refresh.expose());
+        let error = self.refusal(&incoming, url, advice, refresh);
         if is_lost {
             return Ok(Refreshed::Lost(error));
         }
@@ -83,7 +80,7 @@ impl Call<'_> {
         let incoming = self.post(url, body, self.options.retries).await?.incoming;
         match incoming.status {
             200 if self.json(&incoming).is_some_and(|json| json.is_object()) => Ok(true),
-            200 => Err(self.nonsense(&incoming, url, "no JSON object where one was due")),
+            200 => Err(self.nonsense(&incoming, url, "no JSON object where one was due", token)),
             401 if incoming.code().as_deref() == Some("token_not_valid") => Ok(false),
             // So the server says "blacklisted"; a missing token would be named otherwise.
             400 if self
@@ -92,9 +89,7 @@ impl Call<'_> {
             {
                 Ok(false)
             }
-            _ => Err(self
-                .refusal(&incoming, url, "this is no word on the token")
-                .without(token.expose())),
+            _ => Err(self.refusal(&incoming, url, "this is no word on the token", token)),
         }
     }
 
@@ -118,34 +113,45 @@ impl Call<'_> {
         Node::parse(&incoming.body)
     }
 
-    fn pair(&self, incoming: &Incoming, url: &Url) -> Result<Pair> {
+    fn pair(&self, incoming: &Incoming, url: &Url, sent: &Secret) -> Result<Pair> {
         let pair: Option<RawPair> = serde_json::from_slice(&incoming.body).ok();
         let Some(RawPair {
             access: Some(access),
             refresh,
         }) = pair
         else {
-            return Err(self.nonsense(incoming, url, "no access token where one was due"));
+            return Err(self.nonsense(incoming, url, "no access token where one was due", sent));
         };
         let is_token = |token: &Secret| secret::is_token(token.expose());
         if !is_token(&access) || !refresh.as_ref().is_none_or(is_token) {
-            return Err(self.nonsense(incoming, url, "a token that would break a header"));
+            return Err(self.nonsense(incoming, url, "a token that would break a header", sent));
         }
         Ok(Pair { access, refresh })
     }
 
-    /// A 401 gets the advice; any other answer speaks for itself.
-    fn refusal(&self, incoming: &Incoming, url: &Url, advice: &str) -> Error {
+    /// A 401 gets the advice; any other answer speaks for itself. What was `sent` is not quoted.
+    fn refusal(&self, incoming: &Incoming, url: &Url, advice: &str, sent: &Secret) -> Error {
+        let hint = match incoming.status {
+            200..=299 => {
+                return self.nonsense(incoming, url, "an unexpected kind of success", sent);
+            }
+            401 => Some(advice),
+            _ => None,
+        };
         let wall = self.options.clock.wall();
-        match incoming.status {
-            401 => incoming.error_with(&Method::POST, url, wall, Some(advice)),
-            200..=299 => self.nonsense(incoming, url, "an unexpected kind of success"),
-            _ => incoming.error_with(&Method::POST, url, wall, None),
-        }
+        incoming.error_with(&Method::POST, url, wall, hint, sent.expose())
     }
 
-    fn nonsense(&self, incoming: &Incoming, url: &Url, why: &str) -> Error {
-        incoming.protocol_error(&Method::POST, url, self.options.clock.wall(), why)
+    fn nonsense(&self, incoming: &Incoming, url: &Url, why: &str, sent: &Secret) -> Error {
+        let error = incoming
+            .protocol_error(&Method::POST, url, self.options.clock.wall(), why)
+            .without(sent.expose());
+        // A web page is worth showing; anything else may hold new tokens.
+        if incoming.body.trim_ascii_start().starts_with(b"<") {
+            error
+        } else {
+            error.without_body()
+        }
     }
 }
 

@@ -291,13 +291,15 @@ impl Incoming {
         Some(code.as_str().to_owned())
     }
 
-    /// An answer that is no success, as an error; `hint` says what to do where the caller knows.
+    /// An answer that is no success, as an error; `hint` says what to do where the caller knows, and
+    /// `secret` is what was sent and must not come back in it.
     pub fn error_with(
         &self,
         method: &Method,
         url: &Url,
         wall: SystemTime,
         hint: Option<&str>,
+        secret: &str,
     ) -> Error {
         let status = match self.status {
             401 => Status::Authentication,
@@ -316,7 +318,7 @@ impl Incoming {
             endpoint::display(url),
             self.status
         );
-        if let Some(detail) = self.detail() {
+        if let Some(detail) = self.detail(secret) {
             message.push_str(": ");
             message.push_str(&detail);
         }
@@ -335,6 +337,7 @@ impl Incoming {
         Error::new(status, message)
             .retryable(retryable)
             .with_answer(self.answer(advice))
+            .without(secret)
     }
 
     /// An answer that is not what the API promises.
@@ -378,9 +381,13 @@ impl Incoming {
     }
 
     /// The server's own sentence, for people; programs go by status and code.
-    fn detail(&self) -> Option<String> {
+    fn detail(&self, secret: &str) -> Option<String> {
         let json = Node::parse(&self.body)?;
-        let detail = json.pointer("/detail")?.as_text()?.as_str();
+        let mut detail = json.pointer("/detail")?.as_text()?.as_str().to_owned();
+        if !secret.is_empty() {
+            // Before it is cut short: half of a secret would not be known for one any more.
+            detail = detail.replace(secret, "…");
+        }
         let short: String = detail
             .chars()
             .filter(|c| !c.is_control())
