@@ -13,7 +13,7 @@ use crate::clock::BootTime;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
 use crate::events::Level;
-use crate::lane::{Lanes, Seat};
+use crate::lane::{Lanes, Seat, SessionSeat};
 use crate::options::Options;
 use crate::outcome;
 use crate::process::Process;
@@ -40,6 +40,7 @@ struct Shared {
     endpoint: Endpoint,
     session: Session,
     budget: Budget,
+    _seat: SessionSeat,
 }
 
 impl Client {
@@ -128,6 +129,7 @@ impl Client {
                 endpoint,
                 session,
                 budget,
+                _seat: SessionSeat::beside(&lanes),
             }),
             lanes,
             options,

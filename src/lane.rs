@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::Deref;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -41,10 +41,12 @@ pub struct Lanes {
     trust: Trust,
     idle: PerProcess<Mutex<VecDeque<Lane>>>,
     clients: AtomicUsize,
+    /// Counts the sessions that have ended.
+    era: AtomicU64,
 }
 
 /// A client's share in the lanes. With the last one the kept connections are closed: whoever frees a
-/// client expects its sockets to go, and its tokens with the buffers that they went through.
+/// client expects its sockets to go.
 pub struct Seat(Arc<Lanes>);
 
 impl Seat {
@@ -65,9 +67,26 @@ impl Deref for Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if self.0.clients.fetch_sub(1, Ordering::Relaxed) == 1 {
-            let idle = std::mem::take(&mut *lock(self.0.idle(Process::current())));
-            drop(idle);
+            self.0.close_idle();
         }
+    }
+}
+
+/// A session's share: at its end every connection is closed that may have carried its tokens, for
+/// these still stand in the connection's buffers.
+pub struct SessionSeat(Arc<Lanes>);
+
+impl SessionSeat {
+    pub fn beside(seat: &Seat) -> SessionSeat {
+        SessionSeat(seat.0.clone())
+    }
+}
+
+impl Drop for SessionSeat {
+    fn drop(&mut self) {
+        // Those in use meanwhile are closed when they come back.
+        self.0.era.fetch_add(1, Ordering::Relaxed);
+        self.0.close_idle();
     }
 }
 
@@ -101,6 +120,7 @@ impl Lanes {
             profile,
             idle: PerProcess::new(),
             clients: AtomicUsize::new(0),
+            era: AtomicU64::new(0),
         });
         all.push(lanes.clone());
         // Closing their connections takes time: not under the lock.
@@ -170,7 +190,15 @@ impl Lanes {
         }
     }
 
+    fn close_idle(&self) {
+        let idle = std::mem::take(&mut *lock(self.idle(Process::current())));
+        drop(idle);
+    }
+
     fn give_back(&self, mut lane: Lane) {
+        if lane.era != self.era.load(Ordering::Relaxed) {
+            return;
+        }
         lane.used = Instant::now();
         let mut idle = lock(self.idle(lane.process));
         // After a burst of threads the extra lanes go, one with each call.
@@ -217,6 +245,7 @@ impl Lanes {
             })?;
         Ok(Lane {
             process,
+            era: self.era.load(Ordering::Relaxed),
             used: Instant::now(),
             http,
             runtime: Arc::new(runtime),
@@ -226,6 +255,7 @@ impl Lanes {
 
 pub struct Lane {
     process: Process,
+    era: u64,
     used: Instant,
     http: reqwest::Client,
     runtime: Arc<Runtime>,

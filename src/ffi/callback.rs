@@ -69,8 +69,8 @@ pub unsafe extern "C" fn evrim_options_set_log_callback(
 ) -> evrim_status {
     set(options, |options| {
         let level = level_of(level)?;
+        let user_data = UserData::new(user_data, destroy);
         let log = callback.map(|callback| {
-            let user_data = UserData::new(user_data, destroy);
             let log = move |level: Level, subject: &str, message: &str| {
                 let (subject, message) = (text(subject), text(message));
                 // SAFETY: the program's own function, with its own data, as it asked for.
@@ -104,8 +104,8 @@ pub unsafe extern "C" fn evrim_options_set_token_callback(
     destroy: evrim_destroy_fn,
 ) -> evrim_status {
     set(options, |options| {
+        let user_data = UserData::new(user_data, destroy);
         let tell = callback.map(|callback| {
-            let user_data = UserData::new(user_data, destroy);
             let tell = move |change: &Change<'_>| {
                 let access = terminated(change.access);
                 let refresh = change.refresh.map(terminated);

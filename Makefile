@@ -1,0 +1,75 @@
+# cargo does the work; this file gives it the names that a C programmer expects.
+#
+#   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
+#   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
+#   make check      all tests; make check-django: the C programs against a real Django server
+#   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
+
+CARGO ?= cargo
+INSTALL ?= install
+CARGO_TARGET_DIR ?= target
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+STATIC_LIBS := $(shell cat packaging/static-libraries)
+
+RELEASE := $(CARGO_TARGET_DIR)/release
+BUILT := $(RELEASE)/install
+DEBUG := $(CARGO_TARGET_DIR)/debug
+DEMO := $(CARGO_TARGET_DIR)/demo
+SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -type f)
+LINK := packaging/link packaging/evrim.symbols packaging/static-libraries
+
+all: $(BUILT)/libevrim.so.$(VERSION)
+
+# Files, so that "make install" as root builds nothing if "make" has been run before.
+$(RELEASE)/libevrim.a: $(SOURCES)
+	$(CARGO) build --release --lib
+	@touch $@
+
+$(BUILT)/libevrim.so.$(VERSION): $(RELEASE)/libevrim.a $(LINK)
+	packaging/link $< $(BUILT)
+	@touch $@
+
+demo:
+	@echo "== building the library and the sandbox, a local Evrim server"
+	$(CARGO) build --lib --example sandbox
+	@echo "== compiling examples/c/quickstart.c"
+	@mkdir -p $(DEMO)
+	@ln -sf ../debug/libevrim.so $(DEMO)/libevrim.so.$(SOVERSION)
+	$(CC) -Iinclude examples/c/quickstart.c $(DEMO)/libevrim.so.$(SOVERSION) -o $(DEMO)/quickstart
+	@echo "== running it against a sandbox of its own"
+	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox -- $(DEMO)/quickstart
+
+check:
+	$(CARGO) test
+
+check-django:
+	tests/django/check
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 755 $(BUILT)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION)
+	ln -sf libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION)
+	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
+	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
+	$(INSTALL) -m 644 include/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' \
+	    packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION) \
+	    $(DESTDIR)$(LIBDIR)/libevrim.so $(DESTDIR)$(LIBDIR)/libevrim.a \
+	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+
+clean:
+	$(CARGO) clean
+
+.PHONY: all demo check check-django install uninstall clean

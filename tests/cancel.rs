@@ -1,0 +1,124 @@
+//! evrim_cancel and evrim_free end every kind of wait, and only what they are meant to end.
+
+mod support;
+
+use std::process::Command;
+
+use support::c;
+use support::sandbox::{Config, Sandbox};
+
+fn run(case: &str) {
+    let program = c::compile("tests/c/cancel.c");
+    let sandbox = Sandbox::start(Config::default());
+    let mut command = c::command_at(&program, &sandbox);
+    print!("{}", c::run(command.arg(case)));
+}
+
+#[test]
+fn cancel_ends_a_call_that_waits_for_the_server() {
+    run("server");
+}
+
+#[test]
+fn cancel_ends_a_call_in_the_middle_of_a_body() {
+    run("body");
+}
+
+#[test]
+fn cancel_ends_the_wait_between_two_tries() {
+    run("back-off");
+}
+
+#[test]
+fn cancel_ends_a_call_that_connects() {
+    run("connect");
+}
+
+#[test]
+fn cancel_ends_a_call_that_resolves_a_name() {
+    let library = c::scratch("lib").join("slow_names.so");
+    let output = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
+        .args(c::FLAGS)
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(c::root().join("tests/c/slow_names.c"))
+        .output()
+        .expect("a C compiler");
+    c::assert_success(&output);
+    let program = c::compile("tests/c/cancel.c");
+    let sandbox = Sandbox::start(Config::default());
+    let mut command = c::command_at(&program, &sandbox);
+    command.arg("name").env("LD_PRELOAD", library);
+    print!("{}", c::run(&mut command));
+}
+
+#[test]
+fn cancel_ends_the_wait_for_anothers_renewal_and_leaves_that_alone() {
+    run("renewal");
+}
+
+#[test]
+fn a_cancelled_renewal_is_handed_to_a_waiter_and_none_fails() {
+    run("hand-over");
+}
+
+#[test]
+fn free_ends_the_calls_of_sixteen_threads() {
+    run("free");
+}
+
+#[test]
+fn free_during_calls_leaks_nothing() {
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    if !valgrind.is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no valgrind");
+        return;
+    }
+    let program = c::compile("tests/c/cancel.c");
+    let sandbox = Sandbox::start(Config::default());
+    let mut command = c::command_at(&program, &sandbox);
+    let valgrind = {
+        let mut valgrind = Command::new("valgrind");
+        valgrind
+            .args(["--quiet", "--leak-check=full", "--error-exitcode=9"])
+            .args(["--errors-for-leak-kinds=definite,indirect"])
+            .args(["--show-leak-kinds=definite,indirect"])
+            .arg(command.get_program())
+            .arg("free")
+            .env("SLOW", "1");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => valgrind.env(name, value),
+                None => valgrind.env_remove(name),
+            };
+        }
+        valgrind
+    };
+    command = valgrind;
+    print!("{}", c::run(&mut command));
+}
+
+#[test]
+fn cancelling_or_freeing_a_clone_leaves_the_others_alone() {
+    run("clones");
+}
+
+#[test]
+fn a_clone_has_a_timeout_of_its_own() {
+    run("timeout");
+}
+
+#[test]
+fn a_clone_keeps_the_session_when_the_first_handle_is_freed() {
+    run("outlives");
+}
+
+#[test]
+fn cancel_without_a_call_does_nothing_to_the_next() {
+    run("idle");
+}
+
+#[test]
+fn cancel_at_any_moment_of_a_call_is_clean() {
+    run("any-moment");
+}

@@ -1,0 +1,234 @@
+//! The header is the one that the source makes, and every C and C++ compiler takes it.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use support::c;
+
+fn header() -> String {
+    fs::read_to_string(c::root().join("include/evrim.h")).expect("the header")
+}
+
+#[test]
+fn the_committed_header_is_the_generated_one() {
+    let made = fs::read_to_string(env!("EVRIM_HEADER")).expect("build.rs made it");
+    assert!(
+        made == header(),
+        "include/evrim.h is stale: EVRIM_UPDATE_HEADER=1 cargo build makes it anew"
+    );
+}
+
+/// What the compiler says about a text; empty if it takes it. `language` is "c" or "c++".
+fn complaints(language: &str, standard: &str, flags: &[&str], text: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let (variable, compiler) = match language {
+        "c" => ("CC", "cc"),
+        _ => ("CXX", "c++"),
+    };
+    let compiler = std::env::var(variable).unwrap_or_else(|_| compiler.to_owned());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let source = c::scratch("header").join(format!("{count}.{language}"));
+    fs::write(&source, text).expect("a source file");
+    let output = Command::new(&compiler)
+        .args(["-x", language])
+        .arg(format!("-std={standard}"))
+        .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wshadow"])
+        .args(["-Wundef", "-Wconversion"])
+        .args(flags)
+        .args(["-c", "-o", "/dev/null"])
+        .arg("-I")
+        .arg(c::root().join("include"))
+        .arg(&source)
+        .output()
+        .expect("a compiler");
+    match output.status.success() {
+        true => String::new(),
+        false => format!(
+            "{compiler} -std={standard}:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+fn compiles(language: &str, standard: &str, flags: &[&str], text: &str) {
+    let complaints = complaints(language, standard, flags, text);
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+/// Alone, since a header must bring what it needs, and twice, since it may be included by two others.
+const TWICE: &str = "#include <evrim.h>\n#include <evrim.h>\n";
+
+#[test]
+fn it_compiles_alone_and_twice_in_every_c() {
+    for standard in ["c99", "c11", "c17", "c2x"] {
+        let flags = ["-Wstrict-prototypes", "-Wmissing-prototypes"];
+        compiles("c", standard, &flags, TWICE);
+    }
+}
+
+#[test]
+fn it_compiles_alone_and_twice_in_every_cpp() {
+    for standard in ["c++11", "c++14", "c++17", "c++20", "c++23"] {
+        compiles("c++", standard, &["-Wold-style-cast"], TWICE);
+    }
+}
+
+#[test]
+fn a_result_that_is_ignored_is_a_warning_that_can_be_switched_off() {
+    let ignoring = "#include <evrim.h>\nvoid f(evrim_options *o);\n\
+                    void f(evrim_options *o) { evrim_options_set_timeout_ms(o, 1); }\n";
+    let off = format!("#define EVRIM_MUST_USE\n{ignoring}");
+    compiles("c", "c99", &[], &off);
+    assert!(complaints("c", "c99", &[], ignoring).contains("unused-result"));
+}
+
+#[test]
+fn the_version_macros_are_those_of_the_crate() {
+    let part = |text: &str| text.parse::<u32>().expect("a number");
+    let major = part(env!("CARGO_PKG_VERSION_MAJOR"));
+    let minor = part(env!("CARGO_PKG_VERSION_MINOR"));
+    let patch = part(env!("CARGO_PKG_VERSION_PATCH"));
+    let text = format!(
+        "#include <evrim.h>\n\
+         typedef char major[EVRIM_VERSION_MAJOR == {major} ? 1 : -1];\n\
+         typedef char minor[EVRIM_VERSION_MINOR == {minor} ? 1 : -1];\n\
+         typedef char patch[EVRIM_VERSION_PATCH == {patch} ? 1 : -1];\n\
+         typedef char number[EVRIM_VERSION_NUMBER == {major} * 65536 + {minor} * 256 + {patch} ? 1 : -1];\n\
+         typedef char text[sizeof EVRIM_VERSION == sizeof \"{0}\" ? 1 : -1];\n\
+         #if EVRIM_VERSION_NUMBER < 0x000100\n#error a preprocessor must be able to compare it\n#endif\n",
+        env!("CARGO_PKG_VERSION"),
+    );
+    compiles("c", "c99", &[], &text);
+    let version = format!("#define EVRIM_VERSION \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(header().contains(&version));
+}
+
+/// The names and numbers of an enum, as the header has them.
+fn enumerators(name: &str) -> Vec<(String, i32)> {
+    let header = header();
+    let (before, _) = header
+        .split_once(&format!("}} {name};"))
+        .unwrap_or_else(|| panic!("no enum {name}"));
+    let (_, body) = before.rsplit_once("typedef enum {").expect("an enum");
+    let lines = body.lines().filter_map(|line| {
+        let (name, number) = line.trim().trim_end_matches(',').split_once(" = ")?;
+        Some((name.to_owned(), number.parse().ok()?))
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_library_knows_every_status_by_the_name_that_the_header_gives_it() {
+    let statuses = enumerators("evrim_status");
+    assert!(statuses.len() >= 22, "{statuses:?}");
+    let mut text = "#include <evrim.h>\n#include <stdio.h>\nint main(void)\n{\n".to_owned();
+    for (name, _) in &statuses {
+        text.push_str(&format!(
+            "    printf(\"%d %s\\n\", (int){name}, evrim_status_name((int32_t){name}));\n"
+        ));
+    }
+    // Numbers that no status has, at the ends and in the gaps.
+    for number in ["-1", "8", "19", "27", "39", "47", "INT32_MAX", "INT32_MIN"] {
+        text.push_str(&format!(
+            "    printf(\"? %s\\n\", evrim_status_name({number}));\n"
+        ));
+    }
+    text.push_str("    return 0;\n}\n");
+    let source = c::scratch("header").join("names.c");
+    fs::write(&source, text).expect("a source file");
+    let program = c::compile(source.to_str().expect("UTF-8"));
+
+    let mut expected: String = statuses
+        .iter()
+        .map(|(name, number)| format!("{number} {name}\n"))
+        .collect();
+    expected.push_str(&"? EVRIM_ERROR_UNKNOWN\n".repeat(8));
+    assert_eq!(c::run(&mut c::command(&program)), expected);
+}
+
+#[test]
+fn a_status_keeps_its_number_for_ever() {
+    // Later versions add to this list and change nothing in it.
+    let known = [
+        ("EVRIM_OK", 0),
+        ("EVRIM_ERROR_INVALID_ARGUMENT", 1),
+        ("EVRIM_ERROR_INVALID_URL", 2),
+        ("EVRIM_ERROR_INSECURE_URL", 3),
+        ("EVRIM_ERROR_NO_CREDENTIALS", 4),
+        ("EVRIM_ERROR_NO_REFRESH_TOKEN", 5),
+        ("EVRIM_ERROR_CANCELLED", 6),
+        ("EVRIM_ERROR_INTERNAL", 7),
+        ("EVRIM_ERROR_NETWORK", 20),
+        ("EVRIM_ERROR_TLS", 21),
+        ("EVRIM_ERROR_TIMEOUT", 22),
+        ("EVRIM_ERROR_PROTOCOL", 23),
+        ("EVRIM_ERROR_REDIRECT", 24),
+        ("EVRIM_ERROR_TOO_LARGE", 25),
+        ("EVRIM_ERROR_IO", 26),
+        ("EVRIM_ERROR_AUTHENTICATION", 40),
+        ("EVRIM_ERROR_PERMISSION", 41),
+        ("EVRIM_ERROR_NOT_FOUND", 42),
+        ("EVRIM_ERROR_CONFLICT", 43),
+        ("EVRIM_ERROR_RATE_LIMITED", 44),
+        ("EVRIM_ERROR_REQUEST", 45),
+        ("EVRIM_ERROR_SERVER", 46),
+    ];
+    let statuses = enumerators("evrim_status");
+    for (name, number) in known {
+        assert!(statuses.contains(&(name.to_owned(), number)), "{name}");
+    }
+}
+
+#[test]
+fn every_function_and_every_type_has_a_comment() {
+    let header = header();
+    let lines: Vec<&str> = header.lines().collect();
+    let mut declared = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let is_function = line.contains("evrim_")
+            && line.contains('(')
+            && !line.starts_with([' ', '#', '/', '*']);
+        let is_type = line.starts_with("typedef ");
+        if !is_function && !is_type {
+            continue;
+        }
+        declared += 1;
+        let above = lines[..at]
+            .iter()
+            .rfind(|line| **line != "EVRIM_MUST_USE")
+            .expect("a line above");
+        assert!(above.ends_with("*/"), "no comment above: {line}");
+    }
+    // So that a change in how functions are written does not make this test blind.
+    assert!(declared > 50, "{declared}");
+}
+
+#[test]
+fn no_line_is_too_long_to_read() {
+    for line in header().lines() {
+        assert!(line.chars().count() <= 110, "{line}");
+    }
+}
+
+#[test]
+fn it_defines_nothing_but_its_own_names() {
+    for line in header().lines() {
+        if let Some(name) = line.strip_prefix("#define ") {
+            assert!(name.starts_with("EVRIM_"), "{line}");
+        }
+        let ends_an_enum = line.starts_with("} ") && line.ends_with(';');
+        if ends_an_enum || line.starts_with("typedef struct ") {
+            let name = line.rsplit(' ').next().unwrap_or_default();
+            assert!(name.starts_with("evrim_"), "{line}");
+        }
+    }
+    for (name, _) in ["evrim_status", "evrim_log_level", "evrim_tls_version"]
+        .into_iter()
+        .flat_map(enumerators)
+    {
+        assert!(name.starts_with("EVRIM_"), "{name}");
+    }
+}
