@@ -134,7 +134,7 @@ async fn read(
     }
     // What the server announces is believed up to a point: memory follows what really comes.
     let room = announced.unwrap_or(0).min(16 << 20);
-    let mut body = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
+    let mut body = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
@@ -151,9 +151,9 @@ async fn read(
         status,
         headers,
         body: if request.is_secret {
-            secret::wiped(body)
+            secret::wiped(Zeroizing::new(body))
         } else {
-            Bytes::from(std::mem::take(&mut *body))
+            Bytes::from(body)
         },
     })
 }
