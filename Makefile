@@ -17,6 +17,15 @@ DESTDIR ?=
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 STATIC_LIBS := $(shell cat packaging/static-libraries)
+CMAKEDIR := $(LIBDIR)/cmake/evrim
+
+# Fills in a file of packaging/.
+space := $(subst ,, )
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+    -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
+    -e 's|@MAJOR@|$(word 1,$(subst ., ,$(VERSION)))|' -e 's|@MINOR@|$(word 2,$(subst ., ,$(VERSION)))|' \
+    -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' -e 's|@CMAKE_STATIC_LIBS@|$(subst $(space),;,$(STATIC_LIBS))|' \
+    -e 's|@INCLUDEDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(INCLUDEDIR)")|'
 
 RELEASE := $(CARGO_TARGET_DIR)/release
 BUILT := $(RELEASE)/install
@@ -53,21 +62,24 @@ check-django:
 	tests/django/check
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 755 $(BUILT)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION)
 	ln -sf libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION)
 	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
 	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
 	$(INSTALL) -m 644 include/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	    -e 's|@VERSION@|$(VERSION)|' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' \
-	    packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
-	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+	$(FILL) packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+	for file in evrim-config evrim-config-version; do \
+	    $(FILL) packaging/cmake/$$file.cmake.in > $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
+	done
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc $(DESTDIR)$(CMAKEDIR)/*.cmake
 
 uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION) \
 	    $(DESTDIR)$(LIBDIR)/libevrim.so $(DESTDIR)$(LIBDIR)/libevrim.a \
-	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
+	    $(DESTDIR)$(CMAKEDIR)/evrim-config.cmake $(DESTDIR)$(CMAKEDIR)/evrim-config-version.cmake
+	-rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null
 
 clean:
 	$(CARGO) clean
