@@ -32,6 +32,8 @@ const MOST_REDIRECTS: u32 = 5;
 pub struct Client {
     shared: Arc<Shared>,
     lanes: Seat,
+    /// Where the lanes are not those that the session began with.
+    _own_seat: Option<SessionSeat>,
     options: Options,
     cancel: Cancel,
 }
@@ -40,7 +42,7 @@ struct Shared {
     endpoint: Endpoint,
     session: Session,
     budget: Budget,
-    _seat: SessionSeat,
+    seat: SessionSeat,
 }
 
 impl Client {
@@ -129,9 +131,10 @@ impl Client {
                 endpoint,
                 session,
                 budget,
-                _seat: SessionSeat::beside(&lanes),
+                seat: SessionSeat::beside(&lanes),
             }),
             lanes,
+            _own_seat: None,
             options,
             cancel,
         })
@@ -144,9 +147,11 @@ impl Client {
             None => self.options.clone(),
         };
         self.shared.endpoint.check(options.allow_insecure_http)?;
+        let lanes = Lanes::of(&options, self.shared.endpoint.is_loopback());
         Ok(Client {
             shared: self.shared.clone(),
-            lanes: Lanes::of(&options, self.shared.endpoint.is_loopback()),
+            _own_seat: (!self.shared.seat.covers(&lanes)).then(|| SessionSeat::beside(&lanes)),
+            lanes,
             options,
             cancel: Cancel::new(),
         })

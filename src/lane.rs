@@ -80,6 +80,10 @@ impl SessionSeat {
     pub fn beside(seat: &Seat) -> SessionSeat {
         SessionSeat(seat.0.clone())
     }
+
+    pub fn covers(&self, seat: &Seat) -> bool {
+        Arc::ptr_eq(&self.0, &seat.0)
+    }
 }
 
 impl Drop for SessionSeat {
@@ -196,11 +200,13 @@ impl Lanes {
     }
 
     fn give_back(&self, mut lane: Lane) {
-        if lane.era != self.era.load(Ordering::Relaxed) {
-            return;
-        }
         lane.used = Instant::now();
         let mut idle = lock(self.idle(lane.process));
+        // Looked at under the lock: a session that ends now closes what is in the list.
+        if lane.era != self.era.load(Ordering::Relaxed) {
+            drop(idle);
+            return;
+        }
         // After a burst of threads the extra lanes go, one with each call.
         let stale = match idle.front() {
             Some(oldest) if lane.used - oldest.used > KEEP_IDLE => idle.pop_front(),
