@@ -4,6 +4,8 @@
 //! a fresh value, found without a lock: a list with one entry per generation of processes, of which
 //! only the last counts.
 
+use std::sync::Arc;
+
 use once_cell::race::OnceBox;
 
 /// The running process. Ask once per call and pass it on: it is a system call.
@@ -22,7 +24,7 @@ pub struct PerProcess<T> {
 
 struct Entry<T> {
     process: Process,
-    value: T,
+    value: Arc<T>,
     next: OnceBox<Entry<T>>,
 }
 
@@ -44,19 +46,29 @@ impl<T> PerProcess<T> {
                     return &entry.value;
                 }
                 Some(entry) => {
-                    parent = Some(&entry.value);
+                    parent = Some(&*entry.value);
                     link = &entry.next;
                 }
                 None => {
                     let entry = Entry {
                         process,
-                        value: make(parent),
+                        value: Arc::new(make(parent)),
                         next: OnceBox::new(),
                     };
                     // Where another thread was first, the loop goes on with its entry.
                     drop(link.set(Box::new(entry)));
                 }
             }
+        }
+    }
+}
+
+impl<T> Drop for Entry<T> {
+    fn drop(&mut self) {
+        // The parent may have been in the middle of changing it when the child began: there it is let be,
+        // by one more reference that is never given back.
+        if self.process != Process::current() {
+            std::mem::forget(self.value.clone());
         }
     }
 }

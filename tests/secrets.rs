@@ -70,6 +70,11 @@ fn nothing_is_left_although_another_client_lives_on() {
 }
 
 #[test]
+fn nothing_is_left_where_a_clone_shared_connections_with_another_client() {
+    run("clone-beside-another");
+}
+
+#[test]
 fn nothing_is_left_of_all_that_together() {
     run("all");
 }

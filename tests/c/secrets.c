@@ -337,6 +337,24 @@ static void beside_another(evrim_client *client)
     busy(client);
 }
 
+/* A handle with connections of its own, which it shares with a client that lives on. */
+static void clone_beside_another(evrim_client *client)
+{
+    evrim_options *options = evrim_options_new();
+    evrim_error *error;
+    evrim_status status;
+    evrim_client *clone;
+    CHECK(evrim_options_set_connect_timeout_ms(options, 4321) == EVRIM_OK);
+    CHECK(evrim_options_set_validate_on_start(options, false) == EVRIM_OK);
+    status = evrim_from_token(variable("EVRIM_URL"), "another", NULL, options, &other, &error);
+    EXPECT(EVRIM_OK, status, error);
+    status = evrim_clone(client, options, &clone, &error);
+    EXPECT(EVRIM_OK, status, error);
+    evrim_options_free(options);
+    busy(clone);
+    evrim_free(clone);
+}
+
 static void nothing(evrim_client *client)
 {
     (void)client;
@@ -351,6 +369,7 @@ int main(int argc, char **argv)
         {"sign-in", nothing},   {"requests", requests}, {"refreshes", refreshes},
         {"renewal", renewal},   {"failures", failures}, {"cancels", cancels},
         {"from-token", from_token}, {"busy", busy}, {"beside-another", beside_another},
+        {"clone-beside-another", clone_beside_another},
     };
     size_t i;
     int ran = 0;
@@ -362,7 +381,8 @@ int main(int argc, char **argv)
     add_masked("wrong password", WRONG, sizeof WRONG);
     client = signed_in();
     for (i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        if (strcmp(argv[1], "all") == 0 || strcmp(argv[1], CASES[i].name) == 0) {
+        bool is_beside = CASES[i].run == clone_beside_another;
+        if ((strcmp(argv[1], "all") == 0 && !is_beside) || strcmp(argv[1], CASES[i].name) == 0) {
             CASES[i].run(client);
             ran++;
         }
@@ -373,6 +393,12 @@ int main(int argc, char **argv)
     i = (size_t)scan(false);
     CHECK(i >= 2);
     evrim_free(client);
+    if (other != NULL) {
+        /* A session that never comes about leaves no more than one that ends. */
+        evrim_status status;
+        CHECK(sign_in_as(WRONG, sizeof WRONG, &status) == NULL);
+        EXPECT_STATUS(EVRIM_ERROR_AUTHENTICATION, status);
+    }
     printf("%s: %d pieces of secrets, found %d times while the client lived\n", argv[1],
            (int)piece_count, (int)i);
     CHECK(scan(true) == 0);
