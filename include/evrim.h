@@ -451,7 +451,7 @@ evrim_status evrim_options_set_user_agent(evrim_options *options,
  * that of the handle it was made from.
  *
  * `destroy`, unless NULL, is called once with `user_data` when neither options nor clients hold the
- * callback any more. If the setter fails, `destroy` is not called.
+ * callback any more; at once if `callback` is NULL. If the setter fails, `destroy` is not called.
  */
 EVRIM_MUST_USE
 evrim_status evrim_options_set_log_callback(evrim_options *options,

@@ -57,7 +57,7 @@ pub type evrim_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>
 /// that of the handle it was made from.
 ///
 /// `destroy`, unless NULL, is called once with `user_data` when neither options nor clients hold the
-/// callback any more. If the setter fails, `destroy` is not called.
+/// callback any more; at once if `callback` is NULL. If the setter fails, `destroy` is not called.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_options_set_log_callback(
