@@ -35,6 +35,13 @@ struct Profile {
     proxy: Proxy,
 }
 
+impl Profile {
+    /// A proxy's password or a client's key: not to be kept for a client that may come.
+    fn holds_secret(&self) -> bool {
+        matches!(self.proxy, Proxy::Url(_)) || self.tls.identity.is_some()
+    }
+}
+
 /// The lanes of all clients with the same profile.
 pub struct Lanes {
     profile: Profile,
@@ -68,6 +75,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         if self.0.clients.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.close_idle();
+            if self.0.profile.holds_secret() {
+                self.0.forget();
+            }
         }
     }
 }
@@ -192,6 +202,17 @@ impl Lanes {
             Some(lane) => Ok(lane),
             None => self.open(process),
         }
+    }
+
+    /// Takes these lanes out of the list; they go with the last who holds them.
+    fn forget(&self) {
+        let mut all = lock(ALL.get(Process::current(), |_| Mutex::default()));
+        let place = all
+            .iter()
+            .position(|lanes| std::ptr::eq(Arc::as_ptr(lanes), self));
+        let gone = place.map(|place| all.swap_remove(place));
+        drop(all);
+        drop(gone);
     }
 
     fn close_idle(&self) {
