@@ -100,6 +100,13 @@ impl Node {
         }
     }
 
+    pub fn first_member(&self) -> Option<(&str, &Node)> {
+        match self {
+            Node::Object(members) => members.first().map(|(name, value)| (name.as_str(), value)),
+            _ => None,
+        }
+    }
+
     pub fn is_object(&self) -> bool {
         matches!(self, Node::Object(_))
     }

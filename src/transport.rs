@@ -383,7 +383,15 @@ impl Incoming {
     /// The server's own sentence, for people; programs go by status and code.
     fn detail(&self, secret: &str) -> Option<String> {
         let json = Node::parse(&self.body)?;
-        let mut detail = json.pointer("/detail")?.as_text()?.as_str().to_owned();
+        let mut detail = match json.pointer("/detail") {
+            Some(detail) => detail.as_text()?.as_str().to_owned(),
+            // So DRF names a field that it does not like.
+            None => {
+                let (field, reasons) = json.first_member()?;
+                let reason = reasons.pointer("/0")?.as_text()?.as_str();
+                format!("{field}: {reason}")
+            }
+        };
         if !secret.is_empty() {
             // Before it is cut short: half of a secret would not be known for one any more.
             detail = detail.replace(secret, "…");

@@ -83,7 +83,8 @@ fn faults() -> Vec<Case> {
         case("500", status(500), "ERROR_SERVER", 500).says("try again later"),
         case("501", status(501), "ERROR_SERVER", 501),
         case("503", status(503), "ERROR_SERVER", 503).says("try again later"),
-        case("400 with fields", fields, "ERROR_REQUEST", 400),
+        case("400 with fields", fields, "ERROR_REQUEST", 400)
+            .says("password: This field may not be blank."),
         case("403", status(403), "ERROR_PERMISSION", 403).says("this user may not"),
         case("404", status(404), "ERROR_NOT_FOUND", 404).says("check the id and the base URL"),
         case("405", status(405), "ERROR_REQUEST", 405),
