@@ -297,6 +297,22 @@ void evrim_error_free(evrim_error *error);
  */
 evrim_options *evrim_options_new(void);
 
+/**
+ * Copies the options that a handle has, callbacks included, to `*options`: for a clone that differs in
+ * one of them only. They are freed with evrim_options_free().
+ *
+ *     evrim_options *options;
+ *     if (evrim_copy_options(client, &options, &error) == EVRIM_OK &&
+ *         evrim_options_set_timeout_ms(options, 500) == EVRIM_OK &&
+ *         evrim_clone(client, options, &hurried, &error) == EVRIM_OK) {
+ *         ...
+ *     }
+ */
+EVRIM_MUST_USE
+evrim_status evrim_copy_options(const evrim_client *client,
+                                evrim_options **options,
+                                evrim_error **error);
+
 /** Frees options. Clients that were made with them are not affected. NULL is ignored. */
 void evrim_options_free(evrim_options *options);
 
@@ -593,6 +609,19 @@ evrim_status evrim_copy_refresh_token(const evrim_client *client,
                                       evrim_error **error);
 
 /**
+ * Copies both tokens as they belong together, and when the access token ends, as
+ * evrim_token_expires_at() says it. Two calls might get halves of different pairs, where another thread
+ * renews between them; a saved session needs a whole one. `*refresh_token` is NULL if there is none.
+ * `expires_at` may be NULL. Both strings are freed with evrim_string_free(). No I/O.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_copy_tokens(const evrim_client *client,
+                               char **access_token,
+                               char **refresh_token,
+                               int64_t *expires_at,
+                               evrim_error **error);
+
+/**
  * When the access token ends, in seconds since 1970 by the server's clock: what the token says of
  * itself, unverified. -1 if it does not say, as an opaque token, or for NULL. No I/O.
  */
@@ -601,8 +630,11 @@ int64_t evrim_token_expires_at(const evrim_client *client);
 /**
  * Makes a second handle on the same session. Tokens, credentials and connections are shared; options
  * and cancelling are each handle's own, so that one call can have its own timeout or be cancelled
- * alone. With NULL for `options` the clone has those of `client`. It costs little memory and no I/O.
- * The session lives as long as its last handle; each is freed with evrim_free().
+ * alone. It costs little memory and no I/O. The session lives as long as its last handle; each is freed
+ * with evrim_free().
+ *
+ * With NULL for `options` the clone has those of `client`. Otherwise they are the clone's in full, its
+ * CA file and its proxy too: to change one and keep the rest, start from evrim_copy_options().
  */
 EVRIM_MUST_USE
 evrim_status evrim_clone(const evrim_client *client,
@@ -613,9 +645,21 @@ evrim_status evrim_clone(const evrim_client *client,
 /**
  * Ends the calls that are running on this handle, in any thread: they return
  * `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
- * not wait; may be called from any thread. NULL is ignored.
+ * not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
+ * to begin.
  */
 void evrim_cancel(evrim_client *client);
+
+/**
+ * Ends the calls that are running on this handle, and every call that begins on it later: they return
+ * `EVRIM_ERROR_CANCELLED`. What needs no server, such as copying a token, still works, and clones are
+ * not affected. Does not wait; may be called from any thread. NULL is ignored.
+ *
+ * A thread that is about to make a call may miss evrim_cancel(), but not this. So it is what ends the one
+ * call of a clone that was made for it, and what goes before evrim_free() where other threads may still
+ * begin calls: close, wait until they have returned, free.
+ */
+void evrim_close(evrim_client *client);
 
 /**
  * Frees a handle, and with its last handle the session, whose secrets are wiped. Calls that are still

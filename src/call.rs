@@ -78,6 +78,9 @@ impl Origin<'_> {
         let process = Process::current();
         let events = Events::begin(self.options, self.session, self.deliver_tokens)?;
         let cancelled = self.cancel.watch(process);
+        if self.cancel.is_closed() {
+            return Err(cancellation());
+        }
         let sent = Arc::new(AtomicBool::new(false));
         self.lanes.run(process, &events, async |lane| {
             let ends = Instant::now() + self.options.total_timeout;
@@ -94,10 +97,7 @@ impl Origin<'_> {
             };
             let stopped = async {
                 cancelled.await;
-                Err(Error::new(
-                    Status::Cancelled,
-                    "the call was cancelled: evrim_cancel or evrim_free was called on its client",
-                ))
+                Err(cancellation())
             };
             let expired = async {
                 tokio::time::sleep_until(ends).await;
@@ -117,6 +117,13 @@ impl Origin<'_> {
             })
         })
     }
+}
+
+fn cancellation() -> Error {
+    Error::new(
+        Status::Cancelled,
+        "the call was cancelled: evrim_cancel, evrim_close or evrim_free was called on its client",
+    )
 }
 
 impl Call<'_> {

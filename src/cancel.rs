@@ -1,5 +1,7 @@
 //! Ending the calls that are running on a handle, from another thread.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -7,12 +9,14 @@ use crate::process::{PerProcess, Process};
 
 pub struct Cancel {
     running: PerProcess<Notify>,
+    closed: AtomicBool,
 }
 
 impl Cancel {
     pub fn new() -> Cancel {
         Cancel {
             running: PerProcess::new(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -21,6 +25,17 @@ impl Cancel {
         self.running
             .get(Process::current(), |_| Notify::new())
             .notify_waiters();
+    }
+
+    /// The same, and for every call that begins later as well.
+    pub fn close(&self) {
+        // A call takes its watch first and looks at this then: it meets one of the two.
+        self.closed.store(true, Ordering::SeqCst);
+        self.cancel();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Taken when a call begins; counts from that moment, not from the first poll.

@@ -162,6 +162,21 @@ impl Client {
         self.cancel.cancel();
     }
 
+    /// Ends the running calls and every later one on this handle.
+    pub fn close(&self) {
+        self.cancel.close();
+    }
+
+    /// This handle's own.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Both tokens as they belong together.
+    pub fn tokens(&self) -> Arc<Tokens> {
+        self.session().tokens()
+    }
+
     pub fn copy_access_token(&self) -> Secret {
         self.session().tokens().access.clone()
     }

@@ -54,3 +54,4 @@ pub use json::Node;
 pub use options::Options;
 pub use response::Response;
 pub use secret::Secret;
+pub use session::Tokens;

@@ -119,6 +119,16 @@ fn cancel_without_a_call_does_nothing_to_the_next() {
 }
 
 #[test]
+fn a_clone_with_copied_options_differs_in_what_was_changed_alone() {
+    run("options");
+}
+
+#[test]
+fn close_ends_the_running_call_and_every_later_one_of_that_handle_alone() {
+    run("closed");
+}
+
+#[test]
 fn cancel_at_any_moment_of_a_call_is_clean() {
     run("any-moment");
 }

@@ -190,6 +190,43 @@ pub unsafe extern "C" fn evrim_copy_refresh_token(
     })
 }
 
+/// Copies both tokens as they belong together, and when the access token ends, as
+/// evrim_token_expires_at() says it. Two calls might get halves of different pairs, where another thread
+/// renews between them; a saved session needs a whole one. `*refresh_token` is NULL if there is none.
+/// `expires_at` may be NULL. Both strings are freed with evrim_string_free(). No I/O.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_copy_tokens(
+    client: *const evrim_client,
+    access_token: *mut *mut c_char,
+    refresh_token: *mut *mut c_char,
+    expires_at: *mut i64,
+    error: *mut *mut evrim_error,
+) -> evrim_status {
+    guard::call(error, || {
+        let access = guard::out(access_token, std::ptr::null_mut(), "access_token");
+        let refresh = guard::out(refresh_token, std::ptr::null_mut(), "refresh_token");
+        let end = guard::out(expires_at, -1, "expires_at").ok();
+        let (access, refresh) = (access?, refresh?);
+        let tokens = guard::shared(client, "client")?.0.tokens();
+        let first = copy(tokens.access.expose())?;
+        if let Some(text) = &tokens.refresh {
+            let second = to_c_string(text.expose());
+            if second.is_null() {
+                // SAFETY: just made, and given to nobody.
+                unsafe { crate::ffi::library::evrim_string_free(first) };
+                return Err(out_of_memory());
+            }
+            *refresh = second;
+        }
+        *access = first;
+        if let Some(end) = end {
+            *end = tokens.claims.expires_at.unwrap_or(-1);
+        }
+        Ok(())
+    })
+}
+
 /// When the access token ends, in seconds since 1970 by the server's clock: what the token says of
 /// itself, unverified. -1 if it does not say, as an opaque token, or for NULL. No I/O.
 #[unsafe(no_mangle)]
@@ -201,8 +238,11 @@ pub unsafe extern "C" fn evrim_token_expires_at(client: *const evrim_client) -> 
 
 /// Makes a second handle on the same session. Tokens, credentials and connections are shared; options
 /// and cancelling are each handle's own, so that one call can have its own timeout or be cancelled
-/// alone. With NULL for `options` the clone has those of `client`. It costs little memory and no I/O.
-/// The session lives as long as its last handle; each is freed with evrim_free().
+/// alone. It costs little memory and no I/O. The session lives as long as its last handle; each is freed
+/// with evrim_free().
+///
+/// With NULL for `options` the clone has those of `client`. Otherwise they are the clone's in full, its
+/// CA file and its proxy too: to change one and keep the rest, start from evrim_copy_options().
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_clone(
@@ -222,11 +262,27 @@ pub unsafe extern "C" fn evrim_clone(
 
 /// Ends the calls that are running on this handle, in any thread: they return
 /// `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
-/// not wait; may be called from any thread. NULL is ignored.
+/// not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
+/// to begin.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evrim_cancel(client: *mut evrim_client) {
     guard::value((), || {
         guard::shared(client, "client").ok()?.0.cancel();
+        Some(())
+    });
+}
+
+/// Ends the calls that are running on this handle, and every call that begins on it later: they return
+/// `EVRIM_ERROR_CANCELLED`. What needs no server, such as copying a token, still works, and clones are
+/// not affected. Does not wait; may be called from any thread. NULL is ignored.
+///
+/// A thread that is about to make a call may miss evrim_cancel(), but not this. So it is what ends the one
+/// call of a clone that was made for it, and what goes before evrim_free() where other threads may still
+/// begin calls: close, wait until they have returned, free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evrim_close(client: *mut evrim_client) {
+    guard::value((), || {
+        guard::shared(client, "client").ok()?.0.close();
         Some(())
     });
 }
@@ -254,7 +310,11 @@ fn hand_over(client: Client) -> *mut evrim_client {
 fn copy(text: &str) -> Result<*mut c_char> {
     let copy = to_c_string(text);
     if copy.is_null() {
-        return Err(Error::new(Status::Io, "there is not enough memory left"));
+        return Err(out_of_memory());
     }
     Ok(copy)
+}
+
+fn out_of_memory() -> Error {
+    Error::new(Status::Io, "there is not enough memory left")
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::ffi::client::evrim_client;
 use crate::ffi::error::evrim_error;
 use crate::ffi::guard;
 use crate::ffi::status::evrim_status;
@@ -26,6 +27,30 @@ pub enum evrim_tls_version {
 pub extern "C" fn evrim_options_new() -> *mut evrim_options {
     guard::value(std::ptr::null_mut(), || {
         Some(Box::into_raw(Box::new(evrim_options(Options::default()))))
+    })
+}
+
+/// Copies the options that a handle has, callbacks included, to `*options`: for a clone that differs in
+/// one of them only. They are freed with evrim_options_free().
+///
+///     evrim_options *options;
+///     if (evrim_copy_options(client, &options, &error) == EVRIM_OK &&
+///         evrim_options_set_timeout_ms(options, 500) == EVRIM_OK &&
+///         evrim_clone(client, options, &hurried, &error) == EVRIM_OK) {
+///         ...
+///     }
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_copy_options(
+    client: *const evrim_client,
+    options: *mut *mut evrim_options,
+    error: *mut *mut evrim_error,
+) -> evrim_status {
+    guard::call(error, || {
+        let options = guard::out(options, std::ptr::null_mut(), "options")?;
+        let copied = guard::shared(client, "client")?.0.options().clone();
+        *options = Box::into_raw(Box::new(evrim_options(copied)));
+        Ok(())
     })
 }
 

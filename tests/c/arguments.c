@@ -473,6 +473,29 @@ static void try_cancel(void)
     evrim_cancel(NULL);
 }
 
+static void try_close(void)
+{
+    evrim_close(NULL);
+}
+
+static void try_copy_tokens(void)
+{
+    char *second = NULL;
+    REFUSED(INVALID, token == NULL && second == NULL && integer == -1,
+            (second = (char *)&poison, evrim_copy_tokens(NULL, &token, &second, &integer, place)));
+    REFUSED(INVALID, second == NULL,
+            (second = (char *)&poison, evrim_copy_tokens(client, NULL, &second, &integer, place)));
+    REFUSED(INVALID, token == NULL, evrim_copy_tokens(client, &token, NULL, &integer, place));
+}
+
+static void try_copy_options(void)
+{
+    evrim_options *copy;
+    REFUSED(INVALID, copy == NULL,
+            (copy = (evrim_options *)(void *)&poison, evrim_copy_options(NULL, &copy, place)));
+    REFUSED(INVALID, true, evrim_copy_options(client, NULL, place));
+}
+
 static void try_free(void)
 {
     evrim_free(NULL);
@@ -623,6 +646,9 @@ static const struct {
     {"evrim_token_expires_at", try_token_expires_at},
     {"evrim_clone", try_clone},
     {"evrim_cancel", try_cancel},
+    {"evrim_close", try_close},
+    {"evrim_copy_tokens", try_copy_tokens},
+    {"evrim_copy_options", try_copy_options},
     {"evrim_free", try_free},
     {"evrim_request", try_request},
     {"evrim_response_status", try_response_status},

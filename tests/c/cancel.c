@@ -387,6 +387,58 @@ static void *calls_until_over(void *data)
 }
 
 /* At every moment of a call: it is answered or cancelled, and nothing else. */
+static void copied_options_keep_the_rest(void)
+{
+    evrim_options *options = evrim_options_new(), *copy = NULL;
+    evrim_client *client, *clone = NULL;
+    evrim_response *response = NULL;
+    evrim_error *error = NULL;
+    const char *agent;
+    CHECK(evrim_options_set_user_agent(options, "copied/1") == EVRIM_OK);
+    client = sign_in(options);
+    evrim_options_free(options);
+    EXPECT_STATUS(EVRIM_OK, evrim_copy_options(client, &copy, &error));
+    CHECK(evrim_options_set_timeout_ms(copy, 7000) == EVRIM_OK);
+    EXPECT_STATUS(EVRIM_OK, evrim_clone(client, copy, &clone, &error));
+    evrim_options_free(copy);
+    EXPECT_STATUS(EVRIM_OK, evrim_request(clone, "GET", "echo/", NULL, 0, &response, &error));
+    agent = evrim_response_string(response, "/headers/user-agent");
+    CHECK(agent != NULL && strncmp(agent, "copied/1 libevrim/", 18) == 0);
+    evrim_response_free(response);
+    evrim_free(clone);
+    evrim_free(client);
+}
+
+static void after_a_close(void)
+{
+    evrim_client *client = sign_in(NULL);
+    evrim_client *clone = clone_of(client);
+    struct caller caller;
+    evrim_response *response;
+    evrim_error *error;
+    char *access, *refresh;
+    int64_t end;
+    evrim_close(NULL);
+    fault(line, "GET /reports/", "silent", 1);
+    start(&caller, clone, GET_REPORTS);
+    await_counter(line, "/running", 1);
+    evrim_close(clone);
+    join(&caller);
+    EXPECT_STATUS(EVRIM_ERROR_CANCELLED, caller.status);
+    EXPECT_STATUS(EVRIM_ERROR_CANCELLED,
+                  evrim_request(clone, "GET", "reports/", NULL, 0, &response, &error));
+    CHECK(response == NULL && !evrim_error_may_have_been_sent(error));
+    evrim_error_free(error);
+    EXPECT_STATUS(EVRIM_ERROR_CANCELLED, evrim_set_token(clone, NULL));
+    EXPECT_STATUS(EVRIM_OK, evrim_copy_tokens(clone, &access, &refresh, &end, &error));
+    CHECK(access != NULL && refresh != NULL && end == evrim_token_expires_at(client));
+    evrim_string_free(access);
+    evrim_string_free(refresh);
+    get_ok(client, "reports/1/");
+    evrim_free(clone);
+    evrim_free(client);
+}
+
 static void at_any_moment(void)
 {
     enum { THREADS = 6 };
@@ -434,6 +486,8 @@ int main(int argc, char **argv)
         {"timeout", clones_have_their_own_timeout},
         {"outlives", outlives_the_first_handle},
         {"idle", without_a_call},
+        {"options", copied_options_keep_the_rest},
+        {"closed", after_a_close},
         {"any-moment", at_any_moment},
     };
     size_t i;
