@@ -25,7 +25,7 @@ const c = Object.fromEntries([
     ' _Out_ evrim_error **error)',
   'int evrim_validate_token(evrim_client *client, _Out_ bool *valid, _Out_ evrim_error **error)',
   'int evrim_refresh_token(evrim_client *client, _Out_ evrim_error **error)',
-  'void evrim_cancel(evrim_client *client)',
+  'void evrim_close(evrim_client *client)',
   'void evrim_free(evrim_client *client)',
   'int evrim_request(evrim_client *client, const char *method, const char *path, const void *body,' +
     ' size_t body_len, _Out_ evrim_response **response, _Out_ evrim_error **error)',
@@ -71,18 +71,13 @@ async function request(client, method, path, { body = null, signal } = {}) {
   const status = c.evrim_clone(client, null, clone, error); // does not wait
   if (status !== 0) throw new EvrimError(status, error[0]);
 
-  // A cancel that comes before the other thread has begun is not noticed, hence the repetition.
-  let timer;
-  const abort = () => {
-    c.evrim_cancel(clone[0]);
-    timer = setTimeout(abort, 20);
-  };
+  // Whether the other thread has begun the call can't be known here; a close ends it either way.
+  const abort = () => c.evrim_close(clone[0]);
   signal?.addEventListener('abort', abort, { once: true });
   const bytes = body === null ? null : Buffer.from(JSON.stringify(body));
   try {
     return await call(c.evrim_request, clone[0], method, path, bytes, bytes?.length ?? 0);
   } finally {
-    clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
     c.evrim_free(clone[0]);
   }

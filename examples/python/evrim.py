@@ -81,9 +81,13 @@ _FUNCTIONS = {
     "evrim_validate_token": (c_int, [c_void_p, POINTER(c_bool), POINTER(c_void_p)]),
     "evrim_copy_access_token": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
     "evrim_copy_refresh_token": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_copy_tokens": (
+        c_int, [c_void_p, POINTER(c_void_p), POINTER(c_void_p), POINTER(c_int64), POINTER(c_void_p)]),
     "evrim_token_expires_at": (c_int64, [c_void_p]),
+    "evrim_copy_options": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
     "evrim_clone": (c_int, [c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
     "evrim_cancel": (None, [c_void_p]),
+    "evrim_close": (None, [c_void_p]),
     "evrim_free": (None, [c_void_p]),
     "evrim_request": (
         c_int, [c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_void_p)]),
@@ -422,10 +426,9 @@ def _interruptible(work: Callable[[], Any], cancel: Optional[Callable[[], None]]
         if isinstance(error, RuntimeError) and thread.ident is None:
             done.clear()  # no more threads, or the interpreter is about to end
         else:
-            # A call that has not begun yet takes no notice of a cancel, hence the repetition.
-            while cancel is not None and thread.is_alive() and not done.is_set():
+            if cancel is not None:
                 cancel()
-                done.wait(0.02)
+                done.wait()
             raise
     if not done.is_set():
         return work()
@@ -726,22 +729,17 @@ class Evrim:
 
     def tokens(self) -> Tokens:
         """Copies of both tokens that belong together, to save the session with."""
-        while True:
-            access = self.access_token
-            pair = Tokens(access, self._copy(_lib.evrim_copy_refresh_token), self.expires_at)
-            if self.access_token == access:  # nobody replaced them in between
-                return pair
+        handle = self._open_handle()
+        access, refresh, end, error = c_void_p(), c_void_p(), c_int64(), c_void_p()
+        _check(_lib.evrim_copy_tokens(
+            handle.pointer, byref(access), byref(refresh), byref(end), byref(error)), error)
+        return Tokens(_taken(access) or "", _taken(refresh), None if end.value < 0 else end.value)
 
     def _copy(self, function: Any) -> Optional[str]:
         handle = self._open_handle()
         string, error = c_void_p(), c_void_p()
         _check(function(handle.pointer, byref(string), byref(error)), error)
-        if not string:
-            return None
-        try:
-            return ctypes.string_at(string).decode()
-        finally:
-            _lib.evrim_string_free(string)
+        return _taken(string)
 
     # Requests
 
@@ -819,9 +817,19 @@ class Evrim:
             return then()
 
         try:
-            return self._wrap(work, lambda: _lib.evrim_cancel(handle.pointer))
+            return self._wrap(work, lambda: _lib.evrim_close(handle.pointer))
         finally:
             self._running.discard(handle)
+
+
+def _taken(string: c_void_p) -> Optional[str]:
+    """A string of the library's, which is wiped and freed; None for NULL."""
+    if not string:
+        return None
+    try:
+        return ctypes.string_at(string).decode()
+    finally:
+        _lib.evrim_string_free(string)
 
 
 def _clone(handle: _Handle, options: Optional[_Handle]) -> _Handle:

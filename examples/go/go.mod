@@ -1,0 +1,3 @@
+module example.com/evrim
+
+go 1.25
