@@ -58,6 +58,14 @@ demo:
 check:
 	$(CARGO) test
 
+# The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
+check-install:
+	.ci/check-install
+
+# The interface against that of the last release.
+check-abi:
+	packaging/check-abi
+
 check-django:
 	tests/django/check
 
@@ -67,7 +75,7 @@ install: all
 	ln -sf libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION)
 	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
 	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
-	$(INSTALL) -m 644 include/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.h
+	$(INSTALL) -m 644 include/evrim.h include/evrim.hpp $(DESTDIR)$(INCLUDEDIR)
 	$(FILL) packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
 	for file in evrim-config evrim-config-version; do \
 	    $(FILL) packaging/cmake/$$file.cmake.in > $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
@@ -77,11 +85,12 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION) \
 	    $(DESTDIR)$(LIBDIR)/libevrim.so $(DESTDIR)$(LIBDIR)/libevrim.a \
-	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
+	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.hpp \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
 	    $(DESTDIR)$(CMAKEDIR)/evrim-config.cmake $(DESTDIR)$(CMAKEDIR)/evrim-config-version.cmake
 	-rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null
 
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-django install uninstall clean
+.PHONY: all demo check check-django check-install check-abi install uninstall clean
