@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::LOCATION;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, Url};
 
 use crate::call::{Call, Origin, Plan, Purpose};
@@ -12,17 +12,18 @@ use crate::cancel::Cancel;
 use crate::clock::BootTime;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::events::Level;
+use crate::events::{Hooks, Level};
 use crate::lane::{Lanes, Seat, SessionSeat};
 use crate::options::Options;
 use crate::outcome;
 use crate::process::Process;
+use crate::request::{Request, json_body};
 use crate::response::Response;
 use crate::retry::{Budget, Policy};
 use crate::secret::Secret;
 use crate::session::{Age, Kind, Leader, Need, Session, Tokens, Turn};
 use crate::token_calls::{self, Credentials, Pair, Refreshed};
-use crate::transport::Incoming;
+use crate::transport::{Incoming, Sink};
 
 /// A request after a 401 is sent again with another token; no more often than this in all.
 const MOST_SENDS: u32 = 3;
@@ -36,6 +37,29 @@ pub struct Client {
     _own_seat: Option<SessionSeat>,
     options: Options,
     cancel: Cancel,
+}
+
+/// What is asked of the server.
+pub(crate) struct Ask<'a> {
+    pub method: Method,
+    pub url: Url,
+    pub body: Option<Bytes>,
+    /// In place of those of the options.
+    pub headers: Option<&'a HeaderMap>,
+    /// Takes the body of a success.
+    pub sink: Option<&'a dyn Sink>,
+}
+
+impl Ask<'_> {
+    pub fn new(method: Method, url: Url) -> Self {
+        Ask {
+            method,
+            url,
+            body: None,
+            headers: None,
+            sink: None,
+        }
+    }
 }
 
 struct Shared {
@@ -123,6 +147,7 @@ impl Client {
             cancel: &cancel,
             session: 0,
             asked: Purpose::Token,
+            hooks: Hooks::default(),
             deliver_tokens: &|| {},
         };
         let session = origin.run(session)?;
@@ -228,18 +253,62 @@ impl Client {
     /// Sends a request with a valid token; any answer but a success is an error.
     pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Response> {
         let method = parse_method(method)?;
-        let url = self.shared.endpoint.join(path)?;
-        let body = body.map(Bytes::copy_from_slice);
+        let url = self.endpoint().join(path)?;
+        let body = match body {
+            Some(body) => json_body(body)?,
+            None => None,
+        };
         self.run(Purpose::Request, async |call| {
-            self.send(call, method, url, body).await
+            self.answer(
+                call,
+                Ask {
+                    body,
+                    ..Ask::new(method, url)
+                },
+            )
+            .await
         })
+    }
+
+    /// The same with a query, headers and a body that were built rather than written.
+    pub fn request_with(&self, method: &str, path: &str, request: &Request) -> Result<Response> {
+        let method = parse_method(method)?;
+        let mut url = self.endpoint().join(path)?;
+        request.query_into(&mut url);
+        let body = request.body()?;
+        let headers = request.headers_with(&self.options.headers);
+        self.run(Purpose::Request, async |call| {
+            let ask = Ask {
+                body,
+                headers: Some(&headers),
+                ..Ask::new(method, url)
+            };
+            self.answer(call, ask).await
+        })
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
     }
 
     fn session(&self) -> &Session {
         &self.shared.session
     }
 
-    fn run<T>(&self, asked: Purpose, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn run<T>(
+        &self,
+        asked: Purpose,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.run_with(asked, Hooks::default(), work)
+    }
+
+    pub(crate) fn run_with<T>(
+        &self,
+        asked: Purpose,
+        hooks: Hooks<'_>,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
         let deliver_tokens = || {
             if let Some(callback) = &self.options.on_tokens {
                 self.session().tell(Process::current(), callback);
@@ -253,18 +322,31 @@ impl Client {
             cancel: &self.cancel,
             session: Arc::as_ptr(&self.shared).addr(),
             asked,
+            hooks,
             deliver_tokens: &deliver_tokens,
         };
         origin.run(work)
     }
 
-    async fn send(
-        &self,
-        call: &Call<'_>,
-        method: Method,
-        mut url: Url,
-        body: Option<Bytes>,
-    ) -> Result<Response> {
+    /// The answer to one request, whole in memory.
+    pub(crate) async fn answer(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
+        let Incoming {
+            status,
+            headers,
+            body,
+        } = self.send(call, ask).await?;
+        Ok(Response::new(status, headers, body))
+    }
+
+    /// A success, however many tokens and redirects it takes.
+    pub(crate) async fn send(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Incoming> {
+        let Ask {
+            method,
+            mut url,
+            body,
+            headers,
+            sink,
+        } = ask;
         let mut renewed = false;
         let mut sends = 0;
         let mut redirects = 0;
@@ -276,9 +358,11 @@ impl Client {
                     method: method.clone(),
                     url: &url,
                     body: body.clone(),
+                    headers: headers.unwrap_or(&self.options.headers),
                     bearer: Some(tokens.bearer.clone()),
                     policy: self.policy(&method),
                     purpose: Purpose::Request,
+                    sink,
                 })
                 .await
                 .map_err(|error| error.without(tokens.access.expose()))?
@@ -286,14 +370,7 @@ impl Client {
             sends += 1;
             tokens.learn(sent, outcome::server_time(&incoming.headers));
             match incoming.status {
-                200..=299 => {
-                    let Incoming {
-                        status,
-                        headers,
-                        body,
-                    } = incoming;
-                    return Ok(Response::new(status, headers, body));
-                }
+                200..=299 => return Ok(incoming),
                 401 if sends < MOST_SENDS
                     && self
                         .replace_refused(call, &tokens, &incoming, &mut renewed)

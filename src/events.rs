@@ -1,4 +1,5 @@
-//! What a program is told while a call runs: log lines, and that the tokens have changed.
+//! What a program is told while a call runs: log lines, that the tokens have changed, how far a long
+//! call is, and the pieces of a body.
 //!
 //! A call gathers its events and hands them out between two steps of its work, on its own thread, with
 //! no lock held and outside the runtime: so a callback may take its time, and may use other clients.
@@ -6,7 +7,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use bytes::Bytes;
+
+use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::process::Process;
 
@@ -28,9 +31,22 @@ pub struct Change<'a> {
     pub expires_at: Option<i64>,
 }
 
+pub type Progress<'a> = &'a dyn Fn(u64, Option<u64>) -> bool;
+pub type Write<'a> = &'a dyn Fn(&[u8]) -> bool;
+
+/// The callbacks of one call; each returns whether to go on.
+#[derive(Clone, Copy, Default)]
+pub struct Hooks<'a> {
+    /// So much is done, of so much in all where that is known.
+    pub progress: Option<Progress<'a>>,
+    /// Takes the body instead of a file.
+    pub write: Option<Write<'a>>,
+}
+
 /// The events of one call.
 pub struct Events<'a> {
     options: &'a Options,
+    hooks: Hooks<'a>,
     /// Names the session; 0 while there is none yet.
     session: usize,
     deliver_tokens: &'a dyn Fn(),
@@ -40,6 +56,8 @@ pub struct Events<'a> {
 enum Event {
     Log(Level, &'static str, String),
     Tokens,
+    Progress(u64, Option<u64>),
+    Write(Bytes),
 }
 
 impl<'a> Events<'a> {
@@ -47,6 +65,7 @@ impl<'a> Events<'a> {
     pub fn begin(
         options: &'a Options,
         session: usize,
+        hooks: Hooks<'a>,
         deliver_tokens: &'a dyn Fn(),
     ) -> Result<Events<'a>> {
         if session != 0 && INSIDE.get().contains(&session) {
@@ -57,6 +76,7 @@ impl<'a> Events<'a> {
         }
         Ok(Events {
             options,
+            hooks,
             session,
             deliver_tokens,
             queue: RefCell::new(Vec::new()),
@@ -74,6 +94,16 @@ impl<'a> Events<'a> {
         if self.options.on_tokens.is_some() {
             self.queue.borrow_mut().push(Event::Tokens);
         }
+    }
+
+    pub fn progress(&self, done: u64, total: Option<u64>) {
+        if self.hooks.progress.is_some() {
+            self.queue.borrow_mut().push(Event::Progress(done, total));
+        }
+    }
+
+    pub fn write(&self, bytes: Bytes) {
+        self.queue.borrow_mut().push(Event::Write(bytes));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -94,6 +124,16 @@ impl<'a> Events<'a> {
                     }
                 }
                 Event::Tokens => (self.deliver_tokens)(),
+                Event::Progress(done, total) => {
+                    if self.hooks.progress.is_some_and(|tell| !tell(done, total)) {
+                        return Err(stopped("progress"));
+                    }
+                }
+                Event::Write(bytes) => {
+                    if self.hooks.write.is_some_and(|write| !write(&bytes)) {
+                        return Err(stopped("write"));
+                    }
+                }
             }
             if Process::current() != process {
                 // The callback forked. The rest is news of the parent's call.
@@ -102,6 +142,13 @@ impl<'a> Events<'a> {
         }
         Ok(())
     }
+}
+
+fn stopped(callback: &str) -> Error {
+    Error::new(
+        Status::Cancelled,
+        format!("the {callback} callback returned false, which ended the call"),
+    )
 }
 
 /// How deep callbacks may nest across different clients.

@@ -1,8 +1,8 @@
 //! The Evrim client. The C interface in `ffi` is what most users see; from Rust, start at `Client`.
 //!
 //! A request travels down this list, its answer up again:
-//! `ffi` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
-//! ground (`options`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
+//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
+//! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
 //! `secret`, `outcome`).
 
 #![deny(unsafe_code)]
@@ -23,12 +23,16 @@ mod call;
 mod cancel;
 mod client;
 mod clock;
+mod disposition;
+mod download;
+mod encode;
 mod endpoint;
 mod environment;
 mod error;
 mod events;
 #[allow(unsafe_code)]
 mod ffi;
+mod header;
 mod json;
 mod jwt;
 mod lane;
@@ -36,6 +40,8 @@ mod options;
 mod outcome;
 mod process;
 mod proxy;
+mod request;
+mod resources;
 mod response;
 mod retry;
 mod secret;
@@ -52,6 +58,8 @@ pub use error::{Error, Result, Status};
 pub use events::{Change, Level};
 pub use json::Node;
 pub use options::Options;
+pub use request::Request;
+pub use resources::{List, Research};
 pub use response::Response;
 pub use secret::Secret;
 pub use session::Tokens;

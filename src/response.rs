@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
-use crate::json::{Node, Text};
+use crate::error::{Error, Result, Status};
+use crate::json::{self, Node, Text};
 
 pub struct Response {
     status: u16,
@@ -51,6 +52,35 @@ impl Response {
 
     pub fn pointer(&self, pointer: &str) -> Option<&Node> {
         self.json()?.pointer(pointer)
+    }
+
+    /// The text of the value at a pointer, exactly as the server wrote it.
+    pub fn json_text(&self, pointer: &str) -> Option<&str> {
+        json::text_at(&self.body, pointer)
+    }
+
+    /// What `read` finds at a pointer, or an error that says what is there instead.
+    pub fn require<'a, T>(
+        &'a self,
+        pointer: &str,
+        wanted: &str,
+        read: impl FnOnce(&'a Node) -> Option<T>,
+    ) -> Result<T> {
+        let found = self.pointer(pointer);
+        found.and_then(read).ok_or_else(|| {
+            let instead = match (found, self.json()) {
+                (Some(node), _) => format!("there is {}", node.kind()),
+                (None, Some(_)) => "there is nothing".to_owned(),
+                (None, None) => "it is not JSON".to_owned(),
+            };
+            Error::new(
+                Status::Protocol,
+                format!(
+                    "the answer has no {wanted} at \"{}\": {instead}",
+                    pointer.escape_debug()
+                ),
+            )
+        })
     }
 
     pub fn string(&self, pointer: &str) -> Option<&str> {

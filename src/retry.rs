@@ -10,6 +10,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A server that asks for more than this is not waited for: the caller knows better what to do.
 pub const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 
+/// A download gets on if it brings this much more, in one attempt or in the time for a whole call.
+pub const PROGRESS: u64 = 64 << 10;
+
 /// Whether the server may act on it twice without harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {

@@ -98,6 +98,7 @@ impl Call<'_> {
             method: Method::POST,
             url,
             body: Some(body),
+            headers: &self.options.headers,
             bearer: None,
             policy: Policy {
                 retries: self.options.retries,
@@ -105,6 +106,7 @@ impl Call<'_> {
                 resends,
             },
             purpose: Purpose::Token,
+            sink: None,
         })
         .await
     }

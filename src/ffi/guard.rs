@@ -45,6 +45,17 @@ pub fn io(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> ev
     call(error, work)
 }
 
+/// Changes a handle that one thread has for itself; a value that is refused changes nothing.
+pub fn set<T>(
+    handle: *mut T,
+    name: &str,
+    change: impl FnOnce(&mut T) -> Result<()>,
+) -> evrim_status {
+    call(std::ptr::null_mut::<*mut evrim_error>(), || {
+        change(handle_mut(handle, name)?)
+    })
+}
+
 /// Runs a function that can't fail: NULL or a panic give its neutral value.
 pub fn value<T>(neutral: T, work: impl FnOnce() -> Option<T>) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
