@@ -242,7 +242,11 @@ impl<'a> Download<'a> {
             self.most_at_clock.set(self.most.get());
             self.call.restart_clock();
         }
-        if self.told.get().is_none_or(|(told, _)| told.elapsed() >= TICK) {
+        if self
+            .told
+            .get()
+            .is_none_or(|(told, _)| told.elapsed() >= TICK)
+        {
             self.tell().await;
         }
         Ok(())
