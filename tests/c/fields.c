@@ -33,6 +33,8 @@ static void write_string(const char *text)
         unsigned char byte = (unsigned char)*text;
         if (byte == '"' || byte == '\\')
             printf("\\%c", byte);
+        else if (byte == '\n')
+            printf("\\n");
         else if (byte < 0x20)
             printf("\\u%04x", byte);
         else
