@@ -32,7 +32,8 @@
  *
  * Threads. A client may be used by any number of threads at once; options by one at a time; responses
  * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
- * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads.
+ * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads; a
+ * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
  * A thread that makes calls needs 128 KiB of stack.
  *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold
@@ -120,7 +121,10 @@ typedef enum {
     EVRIM_ERROR_NOT_FOUND = 42,
     /** 409: it is at odds with the state of things. */
     EVRIM_ERROR_CONFLICT = 43,
-    /** 429: too many requests; see evrim_error_retry_after_ms(). */
+    /**
+     * 429: too many requests; or any answer that asks for a wait of more than a minute. See
+     * evrim_error_retry_after_ms().
+     */
     EVRIM_ERROR_RATE_LIMITED = 44,
     /** Any other 4xx: the server does not accept the request as it is. */
     EVRIM_ERROR_REQUEST = 45,
@@ -496,7 +500,8 @@ evrim_status evrim_options_set_user_agent(evrim_options *options,
  * that off, which is the default.
  *
  * Callbacks of either kind run on the thread whose call led to them, between two steps of its work and
- * with no lock held: a slow one delays that call alone. Inside one, functions that don't wait for the
+ * with no lock held: a slow one delays that call, and those that wait for a renewal which it is making.
+ * Inside one, functions that don't wait for the
  * server may be used on the same client, evrim_free() and evrim_cancel() among them; those that do
  * return `EVRIM_ERROR_INVALID_ARGUMENT`. Other clients may be used freely. With several threads on a
  * client, log callbacks may run at the same time. A clone made with options that have no callback keeps
@@ -680,7 +685,8 @@ evrim_status evrim_clone(const evrim_client *client,
  * Ends the calls that are running on this handle, in any thread: they return
  * `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
  * not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
- * to begin.
+ * to begin. Where the server takes each refresh token only once, a renewal that is cancelled may have
+ * used it up; the next one signs in, if the client can.
  */
 void evrim_cancel(evrim_client *client);
 

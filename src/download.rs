@@ -16,11 +16,12 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use crate::call::{Call, Purpose};
+use crate::callback::{Progress, Write as WriteTo};
 use crate::client::{Ask, Client};
 use crate::disposition;
 use crate::endpoint;
 use crate::error::{Error, Result, Status};
-use crate::events::{Hooks, Progress, Write as WriteTo};
+use crate::events::Hooks;
 use crate::resources;
 use crate::retry::PROGRESS;
 use crate::transport::Sink;
@@ -73,12 +74,13 @@ impl Client {
         write: WriteTo<'_>,
         progress: Option<Progress<'_>>,
     ) -> Result<()> {
+        let begun = self.begin();
         let url = self.endpoint().join(path)?;
         let hooks = Hooks {
             progress,
             write: Some(write),
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             let download = Download::new(call, &url, Target::Caller);
             self.pull(call, &url, &download).await
         })
@@ -91,11 +93,12 @@ impl Client {
         name: &str,
         progress: Option<Progress<'_>>,
     ) -> Result<PathBuf> {
+        let begun = self.begin();
         let hooks = Hooks {
             progress,
             ..Hooks::default()
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             // Before the server is asked: a folder that can't be written to is noticed now.
             let partial = Partial::create(destination, name)?;
             let download = Download::new(call, &url, Target::File(RefCell::new(partial)));

@@ -9,12 +9,13 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::options::Options;
@@ -197,11 +198,19 @@ impl Lanes {
 
     fn borrow(&self, process: Process) -> Result<Lane> {
         // The one used last is taken first: its connections are the freshest.
-        let idle = lock(self.idle(process)).pop_back();
-        match idle {
-            Some(lane) => Ok(lane),
-            None => self.open(process),
-        }
+        let mut idle = lock(self.idle(process));
+        let stale = match idle.pop_back() {
+            Some(lane) if lane.used.until(SystemClock.boot()) <= KEEP_IDLE => return Ok(lane),
+            Some(lane) => {
+                let mut stale = std::mem::take(&mut *idle);
+                stale.push_back(lane);
+                stale
+            }
+            None => VecDeque::new(),
+        };
+        drop(idle);
+        drop(stale);
+        self.open(process)
     }
 
     /// Takes these lanes out of the list; they go with the last who holds them.
@@ -221,7 +230,7 @@ impl Lanes {
     }
 
     fn give_back(&self, mut lane: Lane) {
-        lane.used = Instant::now();
+        lane.used = SystemClock.boot();
         let mut idle = lock(self.idle(lane.process));
         // Looked at under the lock: a session that ends now closes what is in the list.
         if lane.era != self.era.load(Ordering::Relaxed) {
@@ -230,7 +239,7 @@ impl Lanes {
         }
         // After a burst of threads the extra lanes go, one with each call.
         let stale = match idle.front() {
-            Some(oldest) if lane.used - oldest.used > KEEP_IDLE => idle.pop_front(),
+            Some(oldest) if oldest.used.until(lane.used) > KEEP_IDLE => idle.pop_front(),
             _ => None,
         };
         idle.push_back(lane);
@@ -273,7 +282,7 @@ impl Lanes {
         Ok(Lane {
             process,
             era: self.era.load(Ordering::Relaxed),
-            used: Instant::now(),
+            used: SystemClock.boot(),
             http,
             runtime: Arc::new(runtime),
         })
@@ -283,7 +292,8 @@ impl Lanes {
 pub struct Lane {
     process: Process,
     era: u64,
-    used: Instant,
+    /// On the clock that goes on while the machine sleeps: what was fresh before may be dead after.
+    used: BootTime,
     http: reqwest::Client,
     runtime: Arc<Runtime>,
 }

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::encode;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::header;
 use crate::json;
 
@@ -108,7 +108,11 @@ pub fn json_body(body: &[u8]) -> Result<Option<Bytes>> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Error::invalid_argument("the body is not valid UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|why| not_json(&why))?;
-    Ok(Some(Bytes::copy_from_slice(body)))
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(body.len())
+        .map_err(|_| Error::new(Status::Io, "there is not enough memory left for the body"))?;
+    copy.extend_from_slice(body);
+    Ok(Some(Bytes::from(copy)))
 }
 
 fn not_json(why: &serde_json::Error) -> Error {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{Call, Purpose};
+use crate::callback::Progress;
 use crate::client::{Ask, Client};
 use crate::encode;
 use crate::error::{Error, Result, Status};
-use crate::events::{Hooks, Progress};
+use crate::events::Hooks;
 use crate::json::Node;
 use crate::response::Response;
 
@@ -78,6 +79,7 @@ impl Client {
 
     /// Starts a piece of research; the answer is its task.
     pub fn submit_research(&self, research: &Research<'_>) -> Result<Response> {
+        let begun = self.begin();
         let Research {
             url,
             title,
@@ -95,7 +97,7 @@ impl Client {
             "point_of_view": point_of_view,
         });
         let url = self.endpoint().join("research/")?;
-        self.run(Purpose::Request, async |call| {
+        self.run(begun, Purpose::Request, async |call| {
             let ask = Ask {
                 body: Some(Bytes::from(body.to_string())),
                 ..Ask::new(Method::POST, url)
@@ -118,12 +120,13 @@ impl Client {
                  evrim_get_task",
             ));
         }
+        let begun = self.begin();
         let path = task_path(task_id)?;
         let hooks = Hooks {
             progress,
             ..Hooks::default()
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             let wait = Wait {
                 begun: Instant::now(),
                 ends: Instant::now() + timeout,
@@ -152,6 +155,7 @@ impl Client {
 
     /// The page after this one of a list that comes in pages; `None` after the last.
     pub fn next_page(&self, page: &Response) -> Result<Option<Response>> {
+        let begun = self.begin();
         let next = match page.pointer("/next") {
             None | Some(Node::Null) => return Ok(None),
             Some(next) => next.as_text().ok_or_else(|| {
@@ -162,14 +166,16 @@ impl Client {
             })?,
         };
         let url = self.endpoint().follow(next.as_str())?;
-        self.run(Purpose::Request, async |call| {
+        self.run(begun, Purpose::Request, async |call| {
             self.answer(call, Ask::new(Method::GET, url)).await
         })
         .map(Some)
     }
 
     fn get(&self, path: &str) -> Result<Response> {
-        self.run(Purpose::Request, async |call| self.look(call, path).await)
+        self.run(self.begin(), Purpose::Request, async |call| {
+            self.look(call, path).await
+        })
     }
 
     async fn look(&self, call: &Call<'_>, path: &str) -> Result<Response> {

@@ -446,6 +446,7 @@ fn a_callback_gets_every_byte_and_may_take_its_time() {
     let answer = program.ask(&["download_to", &blob_path(SIZE), "1000"]);
     answer.expect("ERROR_CANCELLED");
     assert!(answer.message().contains("write callback"), "{answer:?}");
+    assert_eq!(answer.get("sent"), "yes");
     assert!(answer.number("written") < SIZE as i64);
     // The client is as good as before.
     program.get("reports/").expect("OK");
