@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 
 use crate::clock::{BootTime, Clock, SystemClock};
@@ -151,13 +151,16 @@ impl Lanes {
         events: &Events<'_>,
         work: impl AsyncFnOnce(&Lane) -> Result<T>,
     ) -> Result<T> {
-        if tokio::runtime::Handle::try_current().is_ok() {
+        if Handle::try_current().is_ok() {
             return Err(Error::invalid_argument(
                 "called from inside an async runtime, which this call would block: call it from a \
                  thread of its own, such as with spawn_blocking",
             ));
         }
         let lane = self.borrow(process)?;
+        let Some(runtime) = &lane.runtime else {
+            return Err(Error::new(Status::Internal, "a lane without its runtime"));
+        };
         let result = {
             let mut work = Box::pin(async {
                 let result = work(&lane).await;
@@ -167,13 +170,11 @@ impl Lanes {
                 result
             });
             loop {
-                let step =
-                    lane.runtime
-                        .block_on(poll_fn(|context| match work.as_mut().poll(context) {
-                            Poll::Ready(result) => Poll::Ready(Some(result)),
-                            Poll::Pending if !events.is_empty() => Poll::Ready(None),
-                            Poll::Pending => Poll::Pending,
-                        }));
+                let step = runtime.block_on(poll_fn(|context| match work.as_mut().poll(context) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending if !events.is_empty() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }));
                 if !events.is_empty() {
                     let delivered = events.deliver(process);
                     if Process::current() != process {
@@ -284,7 +285,7 @@ impl Lanes {
             era: self.era.load(Ordering::Relaxed),
             used: SystemClock.boot(),
             http,
-            runtime: Arc::new(runtime),
+            runtime: Some(runtime),
         })
     }
 }
@@ -295,7 +296,8 @@ pub struct Lane {
     /// On the clock that goes on while the machine sleeps: what was fresh before may be dead after.
     used: BootTime,
     http: reqwest::Client,
-    runtime: Arc<Runtime>,
+    /// Always there, but while it is dropped.
+    runtime: Option<Runtime>,
 }
 
 impl Lane {
@@ -306,11 +308,15 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        // A parent's sockets and its poller are not the child's to close: one more reference, never
-        // given back, keeps them as they are.
+        // A parent's sockets and its poller are not the child's to close: what is never dropped stays as
+        // it is.
+        let runtime = self.runtime.take();
         if self.process != Process::current() {
             std::mem::forget(self.http.clone());
-            std::mem::forget(self.runtime.clone());
+            std::mem::forget(runtime);
+        } else if Handle::try_current().is_ok() {
+            // A Rust program may drop a client in a runtime of its own, where no other may be waited for.
+            runtime.map(Runtime::shutdown_background);
         }
     }
 }

@@ -629,6 +629,23 @@ fn the_servers_word_on_trying_again_counts() {
     }
 }
 
+/// The calls of a Rust program wait, so they are refused in an async runtime; letting go is not.
+#[test]
+fn a_client_can_be_dropped_inside_an_async_runtime() {
+    let Scene {
+        sandbox: _sandbox,
+        proxy: _proxy,
+        client,
+        ..
+    } = Scene::new(Options::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(async move {
+        let refused = get(&client).expect_err("refused");
+        assert_eq!(refused.status(), Status::InvalidArgument);
+        drop(client);
+    });
+}
+
 /// It has begun, though nothing is sent yet: a large body takes its time to be looked at.
 #[test]
 fn a_call_that_has_begun_can_be_cancelled_before_it_is_sent() {
