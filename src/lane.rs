@@ -314,9 +314,9 @@ impl Drop for Lane {
         if self.process != Process::current() {
             std::mem::forget(self.http.clone());
             std::mem::forget(runtime);
-        } else if Handle::try_current().is_ok() {
+        } else if let (Some(runtime), Ok(_)) = (runtime, Handle::try_current()) {
             // A Rust program may drop a client in a runtime of its own, where no other may be waited for.
-            runtime.map(Runtime::shutdown_background);
+            runtime.shutdown_background();
         }
     }
 }
