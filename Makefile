@@ -80,6 +80,10 @@ check:
 check-install:
 	.ci/check-install
 
+# The manual: nothing is undocumented, nothing malformed.
+check-docs:
+	.ci/check-docs
+
 # The interface against that of the last release.
 check-abi:
 	packaging/check-abi
@@ -123,4 +127,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo check check-django check-install check-abi install uninstall clean
+.PHONY: all docs demo check check-django check-install check-docs check-abi install uninstall clean
