@@ -22,7 +22,7 @@ DESTDIR ?=
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 STATIC_LIBS := $(shell cat packaging/static-libraries)
-CMAKEDIR := $(LIBDIR)/cmake/evrim
+CMAKEDIR ?= $(LIBDIR)/cmake/evrim
 
 # Fills in a file of packaging/.
 space := $(subst ,, )
@@ -30,6 +30,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDED
     -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
     -e 's|@MAJOR@|$(word 1,$(subst ., ,$(VERSION)))|' -e 's|@MINOR@|$(word 2,$(subst ., ,$(VERSION)))|' \
     -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' -e 's|@CMAKE_STATIC_LIBS@|$(subst $(space),;,$(STATIC_LIBS))|' \
+    -e 's|@LIBDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(LIBDIR)")|' \
     -e 's|@INCLUDEDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(INCLUDEDIR)")|'
 
 RELEASE := $(CARGO_TARGET_DIR)/release
