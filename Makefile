@@ -2,8 +2,10 @@
 #
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
+#   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
-#   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
+#   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
+#                   make uninstall takes it away again
 
 CARGO ?= cargo
 INSTALL ?= install
@@ -12,12 +14,15 @@ CARGO_TARGET_DIR ?= target
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/evrim
+LICENSEDIR ?= $(PREFIX)/share/licenses/evrim
 DESTDIR ?=
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 STATIC_LIBS := $(shell cat packaging/static-libraries)
-CMAKEDIR := $(LIBDIR)/cmake/evrim
+CMAKEDIR ?= $(LIBDIR)/cmake/evrim
 
 # Fills in a file of packaging/.
 space := $(subst ,, )
@@ -25,6 +30,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDED
     -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
     -e 's|@MAJOR@|$(word 1,$(subst ., ,$(VERSION)))|' -e 's|@MINOR@|$(word 2,$(subst ., ,$(VERSION)))|' \
     -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' -e 's|@CMAKE_STATIC_LIBS@|$(subst $(space),;,$(STATIC_LIBS))|' \
+    -e 's|@LIBDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(LIBDIR)")|' \
     -e 's|@INCLUDEDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(INCLUDEDIR)")|'
 
 RELEASE := $(CARGO_TARGET_DIR)/release
@@ -33,8 +39,10 @@ DEBUG := $(CARGO_TARGET_DIR)/debug
 DEMO := $(CARGO_TARGET_DIR)/demo
 SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -type f)
 LINK := packaging/link packaging/evrim.symbols packaging/static-libraries
+DOCS := $(CARGO_TARGET_DIR)/docs
+LICENSES := LICENSE LICENSE-APACHE LICENSE-MIT
 
-all: $(BUILT)/libevrim.so.$(VERSION)
+all: $(BUILT)/libevrim.so.$(VERSION) docs
 
 # Files, so that "make install" as root builds nothing if "make" has been run before.
 $(RELEASE)/libevrim.a: $(SOURCES)
@@ -44,6 +52,17 @@ $(RELEASE)/libevrim.a: $(SOURCES)
 $(BUILT)/libevrim.so.$(VERSION): $(RELEASE)/libevrim.a $(LINK)
 	packaging/link $< $(BUILT)
 	@touch $@
+
+# Whoever installs the library needs no doxygen: there are no man pages then.
+ifneq ($(and $(shell command -v doxygen),$(shell command -v python3)),)
+docs: $(DOCS)/evrim.html
+else
+docs:
+	@echo "docs: skipped, doxygen or python3 is not installed"
+endif
+
+$(DOCS)/evrim.html: include/evrim.h Cargo.toml $(wildcard packaging/doc/* examples/c/*)
+	packaging/doc/build $(DOCS)
 
 demo:
 	@echo "== building the library and the sandbox, a local Evrim server"
@@ -62,6 +81,10 @@ check:
 check-install:
 	.ci/check-install
 
+# The manual: nothing is undocumented, nothing malformed.
+check-docs:
+	.ci/check-docs
+
 # The interface against that of the last release.
 check-abi:
 	packaging/check-abi
@@ -76,21 +99,33 @@ install: all
 	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
 	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
 	$(INSTALL) -m 644 include/evrim.h include/evrim.hpp $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -d $(DESTDIR)$(LICENSEDIR)
+	$(INSTALL) -m 644 $(LICENSES) $(DESTDIR)$(LICENSEDIR)
 	$(FILL) packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
 	for file in evrim-config evrim-config-version; do \
 	    $(FILL) packaging/cmake/$$file.cmake.in > $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
 	done
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc $(DESTDIR)$(CMAKEDIR)/*.cmake
+	if [ -e $(DOCS)/evrim.html ]; then \
+	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(DOCDIR) && \
+	    umask 022 && cp -P $(DOCS)/man3/*.3 $(DESTDIR)$(MANDIR)/man3 && \
+	    $(INSTALL) -m 644 $(DOCS)/evrim.html $(DESTDIR)$(DOCDIR); \
+	fi
 
-uninstall:
+# The man pages that are taken away are those that this header has: hence docs.
+uninstall: docs
 	rm -f $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION) \
 	    $(DESTDIR)$(LIBDIR)/libevrim.so $(DESTDIR)$(LIBDIR)/libevrim.a \
 	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.hpp \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
 	    $(DESTDIR)$(CMAKEDIR)/evrim-config.cmake $(DESTDIR)$(CMAKEDIR)/evrim-config-version.cmake
-	-rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null
+	rm -f $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(LICENSES)) $(DESTDIR)$(DOCDIR)/evrim.html
+	if [ -e $(DOCS)/evrim.html ]; then \
+	    cd $(DOCS)/man3 && for page in *.3; do rm -f $(DESTDIR)$(MANDIR)/man3/$$page; done; \
+	fi
+	-rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(LICENSEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null
 
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-django check-install check-abi install uninstall clean
+.PHONY: all docs demo check check-django check-install check-docs check-abi install uninstall clean

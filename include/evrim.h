@@ -1,6 +1,8 @@
 /* Made from src/ffi/ by build.rs; not to be edited. SPDX-License-Identifier: Apache-2.0 OR MIT */
 
-/*
+/**
+ * @file
+ *
  * libevrim: the Evrim client.
  *
  * A client signs in with a user name and a password, or starts from an existing token; every request it
@@ -49,8 +51,11 @@
 
 /** The version of this header; evrim_version() is that of the library. */
 #define EVRIM_VERSION "0.1.0"
+/** The part of the version that changes with what breaks an older program. */
 #define EVRIM_VERSION_MAJOR 0
+/** The part of the version that changes with what is added; before 1.0 it may break an older program. */
 #define EVRIM_VERSION_MINOR 1
+/** The part of the version that changes with what is mended. */
 #define EVRIM_VERSION_PATCH 0
 /** To compare: EVRIM_VERSION_NUMBER >= 0x000200 is 0.2.0 or later. */
 #define EVRIM_VERSION_NUMBER 0x000100
@@ -84,6 +89,7 @@ extern "C" {
  * a code is never removed and never gets another meaning.
  */
 typedef enum {
+    /** The call succeeded. */
     EVRIM_OK = 0,
     /** An argument is NULL, not UTF-8, empty or out of range where it may not be. */
     EVRIM_ERROR_INVALID_ARGUMENT = 1,
@@ -139,7 +145,9 @@ typedef struct evrim_error evrim_error;
 
 /** Versions of TLS. */
 typedef enum {
+    /** TLS 1.2. */
     EVRIM_TLS_1_2 = 12,
+    /** TLS 1.3. */
     EVRIM_TLS_1_3 = 13,
 } evrim_tls_version;
 

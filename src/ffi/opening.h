@@ -1,4 +1,6 @@
-/*
+/**
+ * @file
+ *
  * libevrim: the Evrim client.
  *
  * A client signs in with a user name and a password, or starts from an existing token; every request it

@@ -7,6 +7,7 @@ use crate::error::Status;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum evrim_status {
+    /// The call succeeded.
     EVRIM_OK = 0,
 
     /// An argument is NULL, not UTF-8, empty or out of range where it may not be.
