@@ -89,7 +89,7 @@ impl Origin<'_> {
         }
         let sent = Arc::new(AtomicBool::new(false));
         let ends = Cell::new(Instant::now() + self.options.total_timeout);
-        self.lanes.run(process, &events, async |lane| {
+        let result = self.lanes.run(process, &events, async |lane| {
             let call = Call {
                 process,
                 options: self.options,
@@ -119,11 +119,11 @@ impl Origin<'_> {
                     ),
                 ))
             };
-            let result = lane::first(stopped, lane::first(work(&call), expired)).await;
-            result.map_err(|error| {
-                let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
-                error.sent(sent)
-            })
+            lane::first(stopped, lane::first(work(&call), expired)).await
+        });
+        result.map_err(|error| {
+            let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
+            error.sent(sent)
         })
     }
 }
@@ -205,6 +205,13 @@ impl Call<'_> {
     /// Begins the time for the whole call anew: what has been done so far was worth it.
     pub fn restart_clock(&self) {
         self.ends.set(Instant::now() + self.options.total_timeout);
+    }
+
+    /// Waits because the caller asked for it: the time does not count.
+    pub async fn rest_until(&self, until: Instant) {
+        let rest = until.saturating_duration_since(Instant::now());
+        self.ends.set(self.ends.get() + rest);
+        tokio::time::sleep_until(until).await;
     }
 
     /// Tells the caller how far the work is, who may end it.
