@@ -782,9 +782,9 @@ evrim_status evrim_request_options_set_header(evrim_request_options *options,
 
 /**
  * Puts a string into the body at an RFC 6901 pointer such as "/title" or "/style/tone"; what it needs
- * escaped is escaped. The objects that lead there are made if they are missing. "-" is the place behind
- * an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the whole
- * body.
+ * escaped is escaped. The objects that lead there are made if they are missing or null. "-" is the place
+ * behind an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the
+ * whole body.
  *
  * `EVRIM_ERROR_INVALID_ARGUMENT` if the pointer does not begin with '/', leads through a value that is
  * neither object nor array, past the end of an array, or more than 100 levels deep; the body is then as
@@ -1130,8 +1130,8 @@ evrim_status evrim_submit_research(evrim_client *client,
 
 /**
  * Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
- * The server is asked after half a second, then less and less often, down to every ten seconds. A failure
- * that may pass, such as a server that restarts, does not end the wait.
+ * The server is asked at once, after half a second, and then less and less often, down to every ten
+ * seconds. A failure that may pass, such as a server that restarts, does not end the wait.
  *
  * `timeout_ms` is for the whole wait, in milliseconds: then it is `EVRIM_ERROR_TIMEOUT`, or the error of
  * the last attempt if that failed. 0 is refused. `progress`, unless NULL, is called with `user_data` about

@@ -212,6 +212,13 @@ impl Call<'_> {
         self.ends.set(Instant::now() + self.options.total_timeout);
     }
 
+    /// Waits because the caller asked for it: the time does not count.
+    pub async fn rest_until(&self, until: Instant) {
+        let rest = until.saturating_duration_since(Instant::now());
+        self.ends.set(self.ends.get() + rest);
+        tokio::time::sleep_until(until).await;
+    }
+
     /// Tells the caller how far the work is, who may end it.
     pub async fn progress(&self, done: u64, total: Option<u64>) {
         self.events.progress(done, total);

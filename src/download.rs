@@ -141,9 +141,7 @@ struct Download<'a> {
     total: Cell<Option<u64>>,
     /// What names this version of the file, where the server does.
     version: RefCell<Option<HeaderValue>>,
-    /// Comes again, and is passed over.
-    skip: Cell<u64>,
-    /// The most there ever was; and that when the present attempt began, and the clock was restarted.
+    /// The most there ever was, which the caller has; and that when the present attempt began, and the clock was restarted.
     most: Cell<u64>,
     most_before: Cell<u64>,
     most_at_clock: Cell<u64>,
@@ -160,7 +158,6 @@ impl<'a> Download<'a> {
             done: Cell::new(0),
             total: Cell::new(None),
             version: RefCell::new(None),
-            skip: Cell::new(0),
             most: Cell::new(0),
             most_before: Cell::new(0),
             most_at_clock: Cell::new(0),
@@ -185,7 +182,8 @@ impl<'a> Download<'a> {
     fn go_on(&self, headers: &HeaderMap) -> Result<()> {
         let part = content_range(headers);
         let fits = part.is_some_and(|(start, total)| {
-            start == self.done.get() && (total.is_none() || total == self.total.get())
+            let same = total.zip(self.total.get()).is_none_or(|(a, b)| a == b);
+            start == self.done.get() && same
         });
         if self.done.get() == 0 || !fits {
             return Err(self.error(
@@ -193,6 +191,8 @@ impl<'a> Download<'a> {
                 "the server sent another part of the file than was asked for",
             ));
         }
+        let total = part.and_then(|(_, total)| total);
+        self.total.set(self.total.get().or(total));
         Ok(())
     }
 
@@ -204,9 +204,8 @@ impl<'a> Download<'a> {
                 let mut partial = partial.borrow_mut();
                 partial.restart()?;
                 partial.name_after(headers)?;
-                self.done.set(0);
             }
-            Target::Caller if self.done.get() > 0 => {
+            Target::Caller if self.most.get() > 0 => {
                 if version.is_none() || version != *self.version.borrow() {
                     return Err(self.error(
                         Status::Network,
@@ -214,11 +213,10 @@ impl<'a> Download<'a> {
                          it be taken up again; what came first was passed on already",
                     ));
                 }
-                self.skip.set(self.done.get());
-                self.done.set(0);
             }
             Target::Caller => {}
         }
+        self.done.set(0);
         self.version.replace(version);
         self.total.set(length);
         Ok(())
@@ -226,18 +224,17 @@ impl<'a> Download<'a> {
 
     async fn store(&self, bytes: Bytes) -> Result<()> {
         let len = bytes.len() as u64;
-        let known = self.skip.get().min(len);
-        self.skip.set(self.skip.get() - known);
-        self.done.set(self.done.get() + len);
-        let new = bytes.slice(
-            usize::try_from(known)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len())..,
-        );
-        if !new.is_empty() {
-            match &self.target {
-                Target::File(partial) => partial.borrow_mut().write(&new)?,
-                Target::Caller => self.call.write(new).await,
+        let before = self.done.get();
+        self.done.set(before + len);
+        match &self.target {
+            Target::File(partial) => partial.borrow_mut().write(&bytes)?,
+            Target::Caller => {
+                // What comes again is passed over.
+                let known = self.most.get().saturating_sub(before).min(len);
+                let new = bytes.slice(usize::try_from(known).unwrap_or(bytes.len())..);
+                if !new.is_empty() {
+                    self.call.write(new).await;
+                }
             }
         }
         self.most.set(self.most.get().max(self.done.get()));

@@ -78,6 +78,7 @@ impl Request {
         });
         let all: Vec<String> = url
             .query()
+            .filter(|query| !query.is_empty())
             .map(str::to_owned)
             .into_iter()
             .chain(own)
@@ -259,5 +260,11 @@ mod tests {
             Some("page=2&q=a%26b%3Dc%20d%2F%C3%BC%3F%23%25&q=")
         );
         assert!(request.add_query("", "x").is_err());
+
+        let mut url = Url::parse("https://host/prod/reports/?").expect("a URL");
+        let mut request = Request::default();
+        request.add_query("q", "x").expect("added");
+        request.query_into(&mut url);
+        assert_eq!(url.query(), Some("q=x"));
     }
 }

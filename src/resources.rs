@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::call::{Call, Purpose};
 use crate::callback::Progress;
@@ -192,7 +192,9 @@ struct Wait {
 impl Wait {
     /// False where the time is over.
     async fn sleep(&self, call: &Call<'_>, rest: Duration) -> bool {
-        let until = (Instant::now() + rest).min(self.ends);
+        // A server may ask for a rest that no clock can hold.
+        let until = Instant::now().checked_add(rest);
+        let until = until.map_or(self.ends, |until| until.min(self.ends));
         loop {
             let waited = u64::try_from(self.begun.elapsed().as_millis());
             call.progress(waited.unwrap_or(u64::MAX), None).await;
@@ -200,9 +202,7 @@ impl Wait {
             if now >= until {
                 return now < self.ends;
             }
-            // Waiting is what was asked for.
-            call.restart_clock();
-            sleep_until((now + TICK).min(until)).await;
+            call.rest_until((now + TICK).min(until)).await;
         }
     }
 }

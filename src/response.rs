@@ -72,6 +72,9 @@ impl Response {
         let found = self.pointer(pointer);
         found.and_then(read).ok_or_else(|| {
             let instead = match (found, self.json()) {
+                (Some(Node::Text(text)), _) if text.as_c_str().is_none() => {
+                    "there is a string with a NUL character in it".to_owned()
+                }
                 (Some(node), _) => format!("there is {}", node.kind()),
                 (None, Some(_)) => "there is nothing".to_owned(),
                 (None, None) => "it is not JSON".to_owned(),

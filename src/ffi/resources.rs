@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::error::Result;
 use crate::ffi::client::evrim_client;
-use crate::ffi::download::{evrim_progress_fn, teller};
+use crate::ffi::download::{evrim_progress_fn, teller, told};
 use crate::ffi::error::evrim_error;
 use crate::ffi::guard;
 use crate::ffi::response::evrim_response;
@@ -184,8 +184,8 @@ pub unsafe extern "C" fn evrim_submit_research(
 }
 
 /// Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
-/// The server is asked after half a second, then less and less often, down to every ten seconds. A failure
-/// that may pass, such as a server that restarts, does not end the wait.
+/// The server is asked at once, after half a second, and then less and less often, down to every ten
+/// seconds. A failure that may pass, such as a server that restarts, does not end the wait.
 ///
 /// `timeout_ms` is for the whole wait, in milliseconds: then it is `EVRIM_ERROR_TIMEOUT`, or the error of
 /// the last attempt if that failed. 0 is refused. `progress`, unless NULL, is called with `user_data` about
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn evrim_wait_for_task(
         let task_id = guard::text(task_id, "task_id")?;
         let timeout = Duration::from_millis(u64::from(timeout_ms));
         let tell = teller(progress, user_data);
-        client.wait_for_task(task_id, timeout, Some(&tell))
+        client.wait_for_task(task_id, timeout, told(progress, &tell))
     })
 }
 
