@@ -253,3 +253,40 @@ fn not_zero(timeout: Duration) -> Result<Duration> {
     }
     Ok(timeout)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let options = Options::default();
+        assert_eq!(options.connect_timeout, seconds(5));
+        assert_eq!(options.token_timeout(), seconds(30));
+        assert_eq!(options.timeout, seconds(60));
+        assert_eq!(options.total_timeout, seconds(120));
+        assert_eq!(options.retries, 2);
+        assert_eq!(options.max_body, 64 * 1024 * 1024);
+        assert_eq!(MAX_TOKEN_BODY, 1024 * 1024);
+        assert!(options.validate_on_start);
+        assert!(options.auto_renew);
+        assert!(!options.allow_insecure_http);
+        assert!(!options.tls.no_system_roots && !options.tls.tls13_only);
+    }
+
+    #[test]
+    fn a_token_call_has_half_a_minute_or_the_time_of_an_attempt_if_that_is_shorter() {
+        let mut options = Options::default();
+        for (timeout, of_token_calls) in [(1, 1), (29, 29), (31, 30), (3600, 30)] {
+            options
+                .set_timeout(seconds(timeout))
+                .expect("a good timeout");
+            assert_eq!(options.token_timeout(), seconds(of_token_calls));
+            assert_eq!(options.patience().answer, seconds(of_token_calls));
+        }
+    }
+}

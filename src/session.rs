@@ -407,3 +407,89 @@ impl Drop for Leader<'_> {
         self.end(Ended::Abandoned);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    const SENT: BootTime = BootTime(Duration::from_secs(1000));
+
+    /// New tokens, the access token with so many seconds to live.
+    fn tokens(life: u64) -> Tokens {
+        let claims = format!("{{\"iat\":1700000000,\"exp\":{}}}", 1_700_000_000 + life);
+        let access = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        let pair = Pair {
+            access: Secret::new(&access),
+            refresh: Some(Secret::new("the-refresh-token")),
+        };
+        Tokens::new(pair, Age::NewAt(SENT)).expect("good tokens")
+    }
+
+    /// When it is renewed while it still serves, when every call waits, and its end: seconds after it was made.
+    fn window(life: u64) -> [f64; 3] {
+        let tokens = tokens(life);
+        let window = tokens.window.get().expect("its age is known");
+        [window.soon, window.now, window.end].map(|at| SENT.until(at).as_secs_f64())
+    }
+
+    /// The early window begins a fifth before the end, at most 120 s, and up to a fifth of that later.
+    #[test]
+    fn the_jitter_of_the_early_renewal_stays_in_its_bounds_and_fills_them() {
+        for (life, early, late) in [
+            (300, 60.0, 15.0),
+            (100, 20.0, 5.0),
+            (5, 1.0, 0.25),
+            // Where the limits count.
+            (3600, 120.0, 15.0),
+            (86_400, 120.0, 15.0),
+        ] {
+            let end = life as f64;
+            let begins: Vec<f64> = (0..1000)
+                .map(|_| {
+                    let [soon, now, over] = window(life);
+                    // No jitter in when everyone must wait, nor in the end.
+                    assert!((now - (end - late)).abs() < 1e-6, "{life}: {now}");
+                    assert_eq!(over, end);
+                    assert!(soon < now, "{life}: {soon} {now}");
+                    // How far into its jitter, 0 to 1.
+                    (soon - (end - early)) / (early / 5.0)
+                })
+                .collect();
+            let in_bounds = |at: &f64| (-1e-6..=1.0 + 1e-6).contains(at);
+            assert!(begins.iter().all(in_bounds), "{life}: {begins:?}");
+            // Of a thousand each tenth gets about a hundred; fewer than 40 is no chance.
+            for tenth in 0..10 {
+                let from = f64::from(tenth) / 10.0;
+                let count = begins.iter().filter(|at| (from..from + 0.1).contains(*at));
+                assert!(count.count() >= 40, "{life}: {tenth}: {begins:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_need_to_renew_grows_with_time() {
+        let tokens = tokens(300);
+        let need = |seconds: f64| tokens.need(SENT.after(Duration::from_secs_f64(seconds)));
+        assert_eq!(need(0.0), Need::Nothing);
+        assert_eq!(need(239.9), Need::Nothing);
+        assert_eq!(need(252.1), Need::Soon);
+        assert_eq!(need(284.9), Need::Soon);
+        assert_eq!(need(285.1), Need::Now { expired: false });
+        assert_eq!(need(300.1), Need::Now { expired: true });
+    }
+
+    #[test]
+    fn tokens_are_masked_when_printed() {
+        let tokens = tokens(300);
+        for printed in [format!("{tokens:?}"), format!("{tokens:#?}")] {
+            assert!(printed.contains("expires_at"), "{printed}");
+            let access = tokens.access.expose();
+            for secret in [access, &access[4..20], "the-refresh-token"] {
+                assert!(!printed.contains(secret), "{printed}");
+            }
+        }
+    }
+}

@@ -239,3 +239,29 @@ pub fn refused_token() -> Error {
          validate_on_start to false to have it renewed with the refresh token",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_pairs_are_masked_when_printed() {
+        let credentials = Credentials {
+            username: "alice".to_owned(),
+            password: Secret::new("hunter2"),
+        };
+        let pair = Pair {
+            access: Secret::new("aaa.bbb.ccc"),
+            refresh: Some(Secret::new("ddd.eee.fff")),
+        };
+        for printed in [
+            format!("{credentials:?} {pair:?}"),
+            format!("{credentials:#?} {pair:#?}"),
+        ] {
+            assert!(printed.contains("alice"), "{printed}");
+            for secret in ["hunter2", "aaa", "bbb", "ddd", "eee"] {
+                assert!(!printed.contains(secret), "{printed}");
+            }
+        }
+    }
+}
