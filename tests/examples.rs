@@ -119,7 +119,7 @@ fn errors_knows_what_to_do() {
         ),
         (
             "status:503,header=Retry-After: 90",
-            "SERVER",
+            "RATE_LIMITED",
             "try again later; after a POST, first look whether it was done, in 90 s",
         ),
         (

@@ -113,7 +113,8 @@ fn a_server_that_asks_for_an_endless_rest_does_not_end_the_wait_early() {
         .wait_for_task(&id, Duration::from_millis(600), None)
         .err()
         .expect("an error");
-    assert_eq!(error.status(), Status::Server);
+    assert_eq!(error.status(), Status::RateLimited);
+    assert_eq!(error.http_status(), Some(503));
 }
 
 #[test]
