@@ -14,12 +14,13 @@
 
 using namespace std::chrono_literals;
 
-/* On a terminal only: a log is no place for it. */
-static void bar(const std::string &label, double part)
+/* A bar with marks from one place to another; on a terminal only, as a log is no place for it. */
+static void bar(const char *label, std::size_t from, std::size_t to)
 {
-    const auto filled = static_cast<std::size_t>(part * 30);
+    std::string marks(30, ' ');
+    marks.replace(from, to - from, to - from, '#');
     if (isatty(STDERR_FILENO))
-        std::cerr << '\r' << label << " [" << std::string(filled, '#') << std::string(30 - filled, ' ') << ']';
+        std::cerr << '\r' << label << " [" << marks << ']';
 }
 
 static void end_bar()
@@ -28,15 +29,16 @@ static void end_bar()
         std::cerr << '\n';
 }
 
-/* How long it takes is not known: the bar fills up once a minute. */
+/* How long it takes is not known: a mark that moves says that it goes on. */
 static void show_wait(std::chrono::milliseconds gone)
 {
-    bar("research", static_cast<double>(gone.count() % 60000) / 60000);
+    const auto at = static_cast<std::size_t>(gone / 250ms % 28);
+    bar("research", at, at + 3);
 }
 
 static void show_bytes(std::uint64_t done, std::optional<std::uint64_t> total)
 {
-    bar("PDF     ", total && *total > 0 ? static_cast<double>(done) / static_cast<double>(*total) : 0);
+    bar("PDF     ", 0, total && *total > 0 ? static_cast<std::size_t>(done * 30 / *total) : 0);
 }
 
 /* A task does not say which report came of it, but each report names its task. */
