@@ -758,8 +758,9 @@ evrim_status evrim_request_options_add_query(evrim_request_options *options,
                                              const char *value);
 
 /**
- * Sets a header of this request, in place of one of the same name that the client has; NULL for `value`
- * takes it out again. Headers that the library sets itself, such as Authorization, are refused.
+ * Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+ * takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+ * library sets itself, such as Authorization, are refused.
  */
 EVRIM_MUST_USE
 evrim_status evrim_request_options_set_header(evrim_request_options *options,
@@ -1023,9 +1024,9 @@ evrim_status evrim_download_to(evrim_client *client,
  * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not. `*response` is freed with
  * evrim_response_free().
  *
- * A report has "/id", and in "/report" its "title", "description" and "sections"; a section has "title",
- * "paragraphs" and "sources"; a paragraph has "title" and "sentences". Members may be null or missing, and
- * there may be others.
+ * A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+ * the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+ * "sentences". Members may be null or missing, and there may be others.
  */
 EVRIM_MUST_USE
 evrim_status evrim_get_reports(evrim_client *client,
@@ -1116,6 +1117,7 @@ evrim_status evrim_submit_research(evrim_client *client,
 
 /**
  * Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
+ * It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
  * The server is asked after half a second, then less and less often, down to every ten seconds. A failure
  * that may pass, such as a server that restarts, does not end the wait.
  *
