@@ -2,6 +2,7 @@
 #
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
+#   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
 
@@ -45,15 +46,21 @@ $(BUILT)/libevrim.so.$(VERSION): $(RELEASE)/libevrim.a $(LINK)
 	packaging/link $< $(BUILT)
 	@touch $@
 
-demo:
+demo: PROGRAM := quickstart
+demo-research: PROGRAM := research
+# Slow enough to be seen.
+demo-research: SWITCHES := --pending 4 --fault '/generate/*=drip:100:100ms'
+demo-research: ARGUMENTS := https://example.org/ "Glaciers and the sea" "How ice becomes water" $(DEMO)
+
+demo demo-research:
 	@echo "== building the library and the sandbox, a local Evrim server"
 	$(CARGO) build --lib --example sandbox
-	@echo "== compiling examples/c/quickstart.c"
+	@echo "== compiling examples/c/$(PROGRAM).c"
 	@mkdir -p $(DEMO)
 	@ln -sf ../debug/libevrim.so $(DEMO)/libevrim.so.$(SOVERSION)
-	$(CC) -Iinclude examples/c/quickstart.c $(DEMO)/libevrim.so.$(SOVERSION) -o $(DEMO)/quickstart
+	$(CC) -Iinclude examples/c/$(PROGRAM).c $(DEMO)/libevrim.so.$(SOVERSION) -lpthread -o $(DEMO)/$(PROGRAM)
 	@echo "== running it against a sandbox of its own"
-	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox -- $(DEMO)/quickstart
+	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox $(SWITCHES) -- $(DEMO)/$(PROGRAM) $(ARGUMENTS)
 
 check:
 	$(CARGO) test
@@ -93,4 +100,4 @@ uninstall:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-django check-install check-abi install uninstall clean
+.PHONY: all demo demo-research check check-django check-install check-abi install uninstall clean
