@@ -462,7 +462,8 @@ class _Handle:
     """Owns a pointer. Every call holds a reference to it, so that it is freed after the last one."""
 
     __slots__ = ("pointer", "_free")
-    _called_by_c = (_on_log, _on_tokens, _on_destroy, _on_progress, _on_write)  # still there when Python ends and frees the last one
+    # Still there when Python ends and frees the last one.
+    _called_by_c = (_on_log, _on_tokens, _on_destroy, _on_progress, _on_write)
 
     def __init__(self, pointer: c_void_p, free: Callable[[c_void_p], None]) -> None:
         self.pointer = pointer
