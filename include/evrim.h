@@ -772,8 +772,9 @@ evrim_status evrim_request_options_add_query(evrim_request_options *options,
                                              const char *value);
 
 /**
- * Sets a header of this request, in place of one of the same name that the client has; NULL for `value`
- * takes it out again. Headers that the library sets itself, such as Authorization, are refused.
+ * Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+ * takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+ * library sets itself, such as Authorization, are refused.
  */
 EVRIM_MUST_USE
 evrim_status evrim_request_options_set_header(evrim_request_options *options,
@@ -977,8 +978,8 @@ void evrim_response_free(evrim_response *response);
  * download in which less than 64 KiB came meanwhile. The largest body does not apply.
  *
  * `progress`, unless NULL, is called with `user_data`, the bytes so far and their total, at most ten times
- * a second and at the end. `*saved_as`, unless NULL, is where the file is, to be freed with
- * evrim_string_free().
+ * a second, also while nothing comes, and at the end. `*saved_as`, unless NULL, is where the file is, to be
+ * freed with evrim_string_free().
  *
  * Errors: those of evrim_request(), and `EVRIM_ERROR_IO` if the file can't be written.
  */
@@ -1034,12 +1035,12 @@ evrim_status evrim_download_to(evrim_client *client,
 
 /**
  * Asks for all reports: an array. This and the calls below send one request each, like evrim_request(),
- * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not. `*response` is freed with
- * evrim_response_free().
+ * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not, and `EVRIM_ERROR_PROTOCOL` for
+ * an answer that is neither a JSON array nor an object. `*response` is freed with evrim_response_free().
  *
- * A report has "/id", and in "/report" its "title", "description" and "sections"; a section has "title",
- * "paragraphs" and "sources"; a paragraph has "title" and "sentences". Members may be null or missing, and
- * there may be others.
+ * A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+ * the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+ * "sentences". Members may be null or missing, and there may be others.
  */
 EVRIM_MUST_USE
 evrim_status evrim_get_reports(evrim_client *client,
@@ -1130,6 +1131,7 @@ evrim_status evrim_submit_research(evrim_client *client,
 
 /**
  * Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
+ * It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
  * The server is asked at once, after half a second, and then less and less often, down to every ten
  * seconds. A failure that may pass, such as a server that restarts, does not end the wait.
  *

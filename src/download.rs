@@ -22,12 +22,14 @@ use crate::disposition;
 use crate::endpoint;
 use crate::error::{Error, Result, Status};
 use crate::events::Hooks;
+use crate::lane;
 use crate::resources;
 use crate::retry::PROGRESS;
 use crate::transport::Sink;
 
 /// The caller is not told of every piece.
 const TICK: Duration = Duration::from_millis(100);
+const IDLE_TICK: Duration = Duration::from_millis(250);
 
 impl Client {
     /// Saves what is at a path in a file, or in a folder under the name that the server proposes. The
@@ -116,7 +118,7 @@ impl Client {
                 sink: Some(download),
                 ..Ask::new(Method::GET, url.clone())
             };
-            match self.send(call, ask).await {
+            match lane::first(self.send(call, ask), download.keep_telling()).await {
                 Ok(_) => return Ok(()),
                 // The part that was asked for is not there: the whole may be.
                 Err(error) if error.http_status() == Some(416) && download.forget() => {}
@@ -253,10 +255,35 @@ impl<'a> Download<'a> {
     }
 
     async fn tell(&self) {
+        if self
+            .told
+            .get()
+            .is_none_or(|(_, told)| told < self.most.get())
+        {
+            self.tell_again().await;
+        }
+    }
+
+    async fn tell_again(&self) {
         let most = self.most.get();
-        if self.told.get().is_none_or(|(_, told)| told < most) {
-            self.told.set(Some((Instant::now(), most)));
-            self.call.progress(most, self.total.get()).await;
+        self.told.set(Some((Instant::now(), most)));
+        // A file that was begun anew may be a smaller one.
+        let total = self.total.get();
+        let done = total.map_or(most, |total| most.min(total));
+        self.call.progress(done, total).await;
+    }
+
+    /// Never ends: also while nothing comes the caller is told, and may say that it is enough.
+    async fn keep_telling<T>(&self) -> T {
+        loop {
+            tokio::time::sleep(IDLE_TICK).await;
+            if self
+                .told
+                .get()
+                .is_none_or(|(told, _)| told.elapsed() >= IDLE_TICK)
+            {
+                self.tell_again().await;
+            }
         }
     }
 }

@@ -102,7 +102,7 @@ impl Client {
                 body: Some(Bytes::from(body.to_string())),
                 ..Ask::new(Method::POST, url)
             };
-            self.answer(call, ask).await
+            self.json(call, ask).await
         })
     }
 
@@ -167,7 +167,7 @@ impl Client {
         };
         let url = self.endpoint().follow(next.as_str())?;
         self.run(begun, Purpose::Request, async |call| {
-            self.answer(call, Ask::new(Method::GET, url)).await
+            self.json(call, Ask::new(Method::GET, url)).await
         })
         .map(Some)
     }
@@ -180,7 +180,28 @@ impl Client {
 
     async fn look(&self, call: &Call<'_>, path: &str) -> Result<Response> {
         let url = self.endpoint().join(path)?;
-        self.answer(call, Ask::new(Method::GET, url)).await
+        self.json(call, Ask::new(Method::GET, url)).await
+    }
+
+    /// An answer that is what the API promises, an array or an object: a gateway's page must not pass for
+    /// an empty list. It is not parsed here.
+    async fn json(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
+        let (method, url) = (ask.method.clone(), ask.url.clone());
+        let incoming = self.send(call, ask).await?;
+        if !incoming.body.trim_ascii_start().starts_with(b"{")
+            && !incoming.body.trim_ascii_start().starts_with(b"[")
+        {
+            let wall = self.options().clock.wall();
+            let why = "no JSON where some was due";
+            let tokens = self.tokens();
+            let error = incoming.protocol_error(&method, &url, wall, why);
+            return Err(error.without(tokens.access.expose()));
+        }
+        Ok(Response::new(
+            incoming.status,
+            incoming.headers,
+            incoming.body,
+        ))
     }
 }
 

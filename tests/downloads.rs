@@ -453,6 +453,21 @@ fn a_callback_gets_every_byte_and_may_take_its_time() {
 }
 
 #[test]
+fn a_download_that_stalls_can_be_stopped_by_its_progress_callback() {
+    let sandbox = sandbox();
+    let folder = folder("stalls");
+    let mut program = Dialogue::signed_in(&sandbox);
+    for fault in ["/generate/*=silent", "/generate/*=drip:5k:30s"] {
+        sandbox.fault(Fault::parse(fault).expect("a fault"));
+        let answer = program.ask(&["download_stalled", "generate/1/pdf/", text(&folder)]);
+        answer.expect("ERROR_CANCELLED");
+        assert!(answer.number("times") >= 3, "{answer:?}");
+        sandbox.clear_faults();
+    }
+    assert!(names(&folder).is_empty());
+}
+
+#[test]
 fn a_download_that_no_longer_gets_on_ends() {
     let sandbox = sandbox();
     let folder = folder("slow");

@@ -35,8 +35,8 @@ pub type evrim_write_fn =
 /// download in which less than 64 KiB came meanwhile. The largest body does not apply.
 ///
 /// `progress`, unless NULL, is called with `user_data`, the bytes so far and their total, at most ten times
-/// a second and at the end. `*saved_as`, unless NULL, is where the file is, to be freed with
-/// evrim_string_free().
+/// a second, also while nothing comes, and at the end. `*saved_as`, unless NULL, is where the file is, to be
+/// freed with evrim_string_free().
 ///
 /// Errors: those of evrim_request(), and `EVRIM_ERROR_IO` if the file can't be written.
 #[unsafe(no_mangle)]

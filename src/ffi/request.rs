@@ -90,8 +90,9 @@ pub unsafe extern "C" fn evrim_request_options_add_query(
     })
 }
 
-/// Sets a header of this request, in place of one of the same name that the client has; NULL for `value`
-/// takes it out again. Headers that the library sets itself, such as Authorization, are refused.
+/// Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+/// takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+/// library sets itself, such as Authorization, are refused.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_request_options_set_header(

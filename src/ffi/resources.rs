@@ -13,12 +13,12 @@ use crate::resources::{List, Research};
 use crate::response::Response;
 
 /// Asks for all reports: an array. This and the calls below send one request each, like evrim_request(),
-/// and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not. `*response` is freed with
-/// evrim_response_free().
+/// and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not, and `EVRIM_ERROR_PROTOCOL` for
+/// an answer that is neither a JSON array nor an object. `*response` is freed with evrim_response_free().
 ///
-/// A report has "/id", and in "/report" its "title", "description" and "sections"; a section has "title",
-/// "paragraphs" and "sources"; a paragraph has "title" and "sentences". Members may be null or missing, and
-/// there may be others.
+/// A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+/// the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+/// "sentences". Members may be null or missing, and there may be others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_get_reports(
@@ -184,6 +184,7 @@ pub unsafe extern "C" fn evrim_submit_research(
 }
 
 /// Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
+/// It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
 /// The server is asked at once, after half a second, and then less and less often, down to every ten
 /// seconds. A failure that may pass, such as a server that restarts, does not end the wait.
 ///
