@@ -364,7 +364,8 @@ bool is_empty(const F &function) noexcept
 {
     if constexpr (std::is_null_pointer_v<F>)
         return true;
-    else if constexpr (std::is_constructible_v<F, std::nullptr_t> && std::is_constructible_v<bool, const F &>)
+    else if constexpr (std::is_constructible_v<F, std::nullptr_t>
+                       && std::is_constructible_v<bool, const F &>)
         return !static_cast<bool>(function);
     else
         return false;
@@ -534,7 +535,8 @@ public:
 
     options &set_total_timeout(std::chrono::milliseconds limit)
     {
-        return check(evrim_options_set_total_timeout_ms(changed(), detail::count(limit)), "the total timeout");
+        return check(evrim_options_set_total_timeout_ms(changed(), detail::count(limit)),
+                     "the total timeout");
     }
 
     options &set_ca_file(const text &path)
@@ -1406,7 +1408,8 @@ private:
         static_assert(std::is_null_pointer_v<std::remove_cv_t<F>>
                           || detail::tells_to_go_on<F, std::uint64_t, std::optional<std::uint64_t>>(),
                       "the progress of a download is a function of (std::uint64_t done, "
-                      "std::optional<std::uint64_t> total) that returns bool, whether to go on, or nothing");
+                      "std::optional<std::uint64_t> total) that returns bool, whether to go on, or "
+                      "nothing");
     }
 
     template <class F, class C>
