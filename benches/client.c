@@ -131,7 +131,7 @@ static void measure_calls(void *client, void *first, uint64_t cold, size_t threa
            "\"cpu\": %llu, \"p50\": %llu, \"p99\": %llu, \"threads\": %ld, \"resident\": %ld, \"peak\": %ld}\n",
            2 + threads * (warm_up + each), made, sum.bytes, sum.read, (unsigned long long)cold,
            (unsigned long long)wall, (unsigned long long)cpu_used, (unsigned long long)times[made / 2],
-           (unsigned long long)times[made - 1 - made / 100], background, resident, peak);
+           (unsigned long long)times[made - made / 100 - (made > 0)], background, resident, peak);
 }
 
 static void measure_clients(const struct settings *settings, size_t count)

@@ -14,6 +14,8 @@ pub struct Count {
     resumed: AtomicU64,
     /// What was agreed on: every client should get the same.
     tls: Mutex<BTreeSet<String>>,
+    /// Microseconds before an answer.
+    pub wait: AtomicU64,
 }
 
 impl Count {

@@ -4,7 +4,8 @@
 //!     bench-server CA_FILE
 //!
 //! writes the certificate of its authority to CA_FILE, prints its two ports as JSON, and then for each line
-//! on standard input a line with what it counted since the last one. It ends with its input.
+//! on standard input a line with what it counted since the last one. What it reads there is how many
+//! microseconds it waits before each answer from then on. It ends with its input.
 
 mod answers;
 mod count;
@@ -13,7 +14,9 @@ mod tls;
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use answers::Answers;
 use count::Count;
@@ -46,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         serve(rustls::StreamOwned::new(connection, stream), answers, count)
     });
     for line in std::io::stdin().lock().lines() {
-        line?;
+        count.wait.store(line?.parse()?, Ordering::Relaxed);
         println!("{}", count.take());
     }
     Ok(())
@@ -83,9 +86,14 @@ fn serve(mut stream: impl Read + Write, answers: &Answers, count: &Count) -> std
         }
         filled += received;
         while let Some((answer, used)) = answers.to(&buffer[..filled]) {
+            let wait = count.wait.load(Ordering::Relaxed);
+            if wait > 0 {
+                thread::sleep(Duration::from_micros(wait));
+            }
+            // Before the client can have it, and look.
+            count.request();
             stream.write_all(answer)?;
             stream.flush()?;
-            count.request();
             buffer.copy_within(used..filled, 0);
             filled -= used;
         }
