@@ -3,6 +3,8 @@
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
+#                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
 
 CARGO ?= cargo
@@ -69,6 +71,16 @@ check-abi:
 check-django:
 	tests/django/check
 
+bench: all
+	python3 benches/bench.py $(BENCH)
+
+bench-update:
+	python3 benches/report.py update
+
+# Whether README.md shows what was measured.
+bench-check:
+	python3 benches/report.py check
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 755 $(BUILT)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION)
@@ -93,4 +105,4 @@ uninstall:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-django check-install check-abi install uninstall clean
+.PHONY: all demo check check-django check-install check-abi bench bench-update bench-check install uninstall clean

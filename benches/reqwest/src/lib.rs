@@ -1,6 +1,9 @@
 //! What the benchmark uses of evrim.h, made the short way: `reqwest::blocking` behind C functions. It checks
 //! little, renews nothing, and is no library to use.
 
+// The caller keeps to what evrim.h says.
+#![allow(clippy::missing_safety_doc)]
+
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
 use std::time::Duration;
