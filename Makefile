@@ -5,6 +5,8 @@
 #   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
+#                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
 #                   make uninstall takes it away again
 
@@ -99,6 +101,16 @@ check-abi:
 check-django:
 	tests/django/check
 
+bench: all
+	python3 benches/bench.py $(BENCH)
+
+bench-update:
+	python3 benches/report.py update
+
+# Whether README.md shows what was measured.
+bench-check:
+	python3 benches/report.py check
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 755 $(BUILT)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION)
@@ -135,4 +147,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-django check-install check-docs check-abi install uninstall clean
+.PHONY: all docs demo demo-research check check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
