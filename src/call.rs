@@ -1,6 +1,7 @@
 //! One call of the caller's: its lane, its deadline, its retries.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -111,9 +112,7 @@ impl Origin<'_> {
             };
             let expired = async {
                 // A call that makes progress gets more time meanwhile.
-                while Instant::now() < ends.get() {
-                    tokio::time::sleep_until(ends.get()).await;
-                }
+                poll_fn(|context| lane.call_timer.poll(context, ends.get())).await;
                 Err(Error::new(
                     Status::Timeout,
                     format!(

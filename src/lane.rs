@@ -21,6 +21,7 @@ use crate::events::Events;
 use crate::options::Options;
 use crate::process::{PerProcess, Process};
 use crate::proxy::Proxy;
+use crate::timer::Timer;
 use crate::tls::{TlsOptions, Trust};
 
 /// A kept connection that is older than this is not used again.
@@ -285,6 +286,8 @@ impl Lanes {
             era: self.era.load(Ordering::Relaxed),
             used: SystemClock.boot(),
             http,
+            call_timer: Timer::default(),
+            attempt_timer: Timer::default(),
             runtime: Some(runtime),
         })
     }
@@ -296,6 +299,8 @@ pub struct Lane {
     /// On the clock that goes on while the machine sleeps: what was fresh before may be dead after.
     used: BootTime,
     http: reqwest::Client,
+    pub call_timer: Timer,
+    pub attempt_timer: Timer,
     /// Always there, but while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -314,6 +319,8 @@ impl Drop for Lane {
         if self.process != Process::current() {
             std::mem::forget(self.http.clone());
             std::mem::forget(runtime);
+            self.call_timer.abandon();
+            self.attempt_timer.abandon();
         } else if let (Some(runtime), Ok(_)) = (runtime, Handle::try_current()) {
             // A Rust program may drop a client in a runtime of its own, where no other may be waited for.
             runtime.shutdown_background();

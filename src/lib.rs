@@ -3,7 +3,7 @@
 //! A request travels down this list, its answer up again:
 //! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
 //! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`).
+//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`, `timer`).
 
 #![deny(unsafe_code)]
 // What a caller passes must not be able to stop the program, and a library does not print.
@@ -48,6 +48,7 @@ mod response;
 mod retry;
 mod secret;
 mod session;
+mod timer;
 mod tls;
 mod token_calls;
 mod transport;

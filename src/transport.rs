@@ -1,7 +1,7 @@
 //! One request, one answer, one deadline. Says what happened; decides nothing.
 
 use std::error::Error as StdError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use reqwest::header::{
     USER_AGENT,
 };
 use reqwest::{Method, Url};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::endpoint;
@@ -89,23 +90,29 @@ pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Fa
     lane::settle().await;
     let Some(sink) = request.sink else {
         let whole = async { read(&request, send(lane, &request).await?).await };
-        return in_time(&request, whole).await;
+        return in_time(lane, &request, whole).await;
     };
-    let response = in_time(&request, send(lane, &request)).await?;
+    let response = in_time(lane, &request, send(lane, &request)).await?;
     if response.status().is_success() {
-        pour(&request, response, sink).await
+        pour(lane, &request, response, sink).await
     } else {
-        in_time(&request, read(&request, response)).await
+        in_time(lane, &request, read(&request, response)).await
     }
 }
 
 async fn in_time<T>(
+    lane: &Lane,
     request: &Outgoing<'_>,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(request.timeout, work).await {
-        Ok(result) => result,
-        Err(_) => {
+    let deadline = Instant::now() + request.timeout;
+    let late = async {
+        poll_fn(|context| lane.attempt_timer.poll(context, deadline)).await;
+        None
+    };
+    match lane::first(async { Some(work.await) }, late).await {
+        Some(result) => result,
+        None => {
             let what = match request.sink {
                 None => "no whole answer",
                 Some(_) => "nothing more came",
@@ -213,6 +220,7 @@ async fn read(
 
 /// The same into a sink. The timeout is for each piece: a large file may take as long as it comes.
 async fn pour(
+    lane: &Lane,
     request: &Outgoing<'_>,
     mut response: reqwest::Response,
     sink: &dyn Sink,
@@ -230,7 +238,7 @@ async fn pour(
             let piece = response.chunk().await;
             piece.map_err(|why| failure(request, &why))
         };
-        match in_time(request, piece).await? {
+        match in_time(lane, request, piece).await? {
             Some(bytes) => sink.take(bytes).await.map_err(local)?,
             None => break,
         }

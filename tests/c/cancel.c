@@ -282,7 +282,7 @@ static void hands_the_renewal_over(void)
         for (i = 0; i < WAITERS; i++) {
             start(&waiters[i], client, kind == 0 ? REFRESH : GET_REPORTS);
         }
-        sleep_ms(300);
+        sleep_ms(1000);
         cancel_and_join(&leader, kind == 0 ? "the one that refreshes" : "the one that renews");
         for (i = 0; i < WAITERS; i++) {
             join(&waiters[i]);
