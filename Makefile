@@ -2,8 +2,11 @@
 #
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
+#   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
+#                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
 #                   make uninstall takes it away again
 
@@ -64,15 +67,21 @@ endif
 $(DOCS)/evrim.html: include/evrim.h Cargo.toml $(wildcard packaging/doc/* examples/c/*)
 	packaging/doc/build $(DOCS)
 
-demo:
+demo: PROGRAM := quickstart
+demo-research: PROGRAM := research
+# Slow enough to be seen.
+demo-research: SWITCHES := --pending 4 --fault '/generate/*=drip:400:50ms'
+demo-research: ARGUMENTS := https://example.org/ "Glaciers and the sea" "How ice becomes water" $(DEMO)
+
+demo demo-research:
 	@echo "== building the library and the sandbox, a local Evrim server"
 	$(CARGO) build --lib --example sandbox
-	@echo "== compiling examples/c/quickstart.c"
+	@echo "== compiling examples/c/$(PROGRAM).c"
 	@mkdir -p $(DEMO)
 	@ln -sf ../debug/libevrim.so $(DEMO)/libevrim.so.$(SOVERSION)
-	$(CC) -Iinclude examples/c/quickstart.c $(DEMO)/libevrim.so.$(SOVERSION) -o $(DEMO)/quickstart
+	$(CC) -Iinclude examples/c/$(PROGRAM).c $(DEMO)/libevrim.so.$(SOVERSION) -lpthread -o $(DEMO)/$(PROGRAM)
 	@echo "== running it against a sandbox of its own"
-	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox -- $(DEMO)/quickstart
+	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox $(SWITCHES) -- $(DEMO)/$(PROGRAM) $(ARGUMENTS)
 
 check:
 	$(CARGO) test
@@ -91,6 +100,16 @@ check-abi:
 
 check-django:
 	tests/django/check
+
+bench: all
+	python3 benches/bench.py $(BENCH)
+
+bench-update:
+	python3 benches/report.py update
+
+# Whether README.md shows what was measured.
+bench-check:
+	python3 benches/report.py check
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
@@ -128,4 +147,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo check check-django check-install check-docs check-abi install uninstall clean
+.PHONY: all docs demo demo-research check check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

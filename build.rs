@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use cbindgen::{Builder, Config, ItemType};
 
 /// The order of the header: a file of `src/ffi/`, its heading, and a word on it.
-const GROUPS: [(&str, &str, &str); 8] = [
+const GROUPS: [(&str, &str, &str); 10] = [
     (
         "library",
         "Library",
@@ -37,6 +37,16 @@ const GROUPS: [(&str, &str, &str); 8] = [
     ),
     ("request", "Requests", "Asking the server for something."),
     ("response", "Responses", "Reading what the server answered."),
+    (
+        "download",
+        "Downloads",
+        "Files that don't have to fit into memory.",
+    ),
+    (
+        "resources",
+        "Evrim's own things",
+        "Reports, runs, tasks, sections, paragraphs, research, and lists in pages.",
+    ),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

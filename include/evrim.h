@@ -34,7 +34,8 @@
  *
  * Threads. A client may be used by any number of threads at once; options by one at a time; responses
  * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
- * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads.
+ * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads; a
+ * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
  * A thread that makes calls needs 128 KiB of stack.
  *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold
@@ -126,7 +127,10 @@ typedef enum {
     EVRIM_ERROR_NOT_FOUND = 42,
     /** 409: it is at odds with the state of things. */
     EVRIM_ERROR_CONFLICT = 43,
-    /** 429: too many requests; see evrim_error_retry_after_ms(). */
+    /**
+     * 429: too many requests; or any answer that asks for a wait of more than a minute. See
+     * evrim_error_retry_after_ms().
+     */
     EVRIM_ERROR_RATE_LIMITED = 44,
     /** Any other 4xx: the server does not accept the request as it is. */
     EVRIM_ERROR_REQUEST = 45,
@@ -190,6 +194,32 @@ typedef void (*evrim_token_fn)(void *user_data,
 typedef struct evrim_client evrim_client;
 
 /**
+ * What a request has besides its method and path: parameters, headers, and a JSON body that is built
+ * value by value. For one thread at a time.
+ */
+typedef struct evrim_request_options evrim_request_options;
+
+/** The kinds of JSON values. */
+typedef enum {
+    /** There is nothing at this pointer. */
+    EVRIM_JSON_NONE = 0,
+    /** `null`. */
+    EVRIM_JSON_NULL = 1,
+    /** `true` or `false`. */
+    EVRIM_JSON_BOOL = 2,
+    /** A whole number that fits into an `int64_t`. */
+    EVRIM_JSON_INT = 3,
+    /** Any other number. */
+    EVRIM_JSON_DOUBLE = 4,
+    /** A string. */
+    EVRIM_JSON_STRING = 5,
+    /** An array. */
+    EVRIM_JSON_ARRAY = 6,
+    /** An object. */
+    EVRIM_JSON_OBJECT = 7,
+} evrim_json_type;
+
+/**
  * An answer of the server. Immutable: any number of threads may read it. What is borrowed from it lives
  * until evrim_response_free().
  *
@@ -197,6 +227,19 @@ typedef struct evrim_client evrim_client;
  * a name, "~1" stands for "/" and "~0" for "~". A body that is not JSON has nothing at any pointer.
  */
 typedef struct evrim_response evrim_response;
+
+/**
+ * Told how far a call is: `done` of `total`, or -1 where that is not known. Returning false ends the call
+ * with `EVRIM_ERROR_CANCELLED`. It runs on the thread that makes the call, under the rules of the callbacks
+ * above.
+ */
+typedef bool (*evrim_progress_fn)(void *user_data, uint64_t done, int64_t total);
+
+/**
+ * Gets the next `len` bytes of a body; they live until it returns. Returning false ends the call with
+ * `EVRIM_ERROR_CANCELLED`. It runs like evrim_progress_fn.
+ */
+typedef bool (*evrim_write_fn)(void *user_data, const uint8_t *bytes, size_t len);
 
 /**
  * @name Library
@@ -470,7 +513,8 @@ evrim_status evrim_options_set_user_agent(evrim_options *options,
  * that off, which is the default.
  *
  * Callbacks of either kind run on the thread whose call led to them, between two steps of its work and
- * with no lock held: a slow one delays that call alone. Inside one, functions that don't wait for the
+ * with no lock held: a slow one delays that call, and those that wait for a renewal which it is making.
+ * Inside one, functions that don't wait for the
  * server may be used on the same client, evrim_free() and evrim_cancel() among them; those that do
  * return `EVRIM_ERROR_INVALID_ARGUMENT`. Other clients may be used freely. With several threads on a
  * client, log callbacks may run at the same time. A clone made with options that have no callback keeps
@@ -654,7 +698,8 @@ evrim_status evrim_clone(const evrim_client *client,
  * Ends the calls that are running on this handle, in any thread: they return
  * `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
  * not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
- * to begin.
+ * to begin. Where the server takes each refresh token only once, a renewal that is cancelled may have
+ * used it up; the next one signs in, if the client can.
  */
 void evrim_cancel(evrim_client *client);
 
@@ -688,8 +733,9 @@ void evrim_free(evrim_client *client);
  * Sends a request with a valid token and waits for the answer.
  *
  * `method` is an HTTP method in capitals. `path` is appended to the base URL and may have a query:
- * "reports/", "runs/?page=2". Paths of the API end with a slash. `body` is sent as
- * `application/json`, `body_len` bytes of it, and is not kept; NULL and 0 for none.
+ * "reports/", "runs/?page=2". Paths of the API end with a slash. `body` is `body_len` bytes of JSON, sent
+ * as `application/json` and not kept; NULL and 0 for none. What is not JSON is not sent:
+ * `EVRIM_ERROR_INVALID_ARGUMENT`. evrim_request_with() builds query and body.
  *
  * A 2xx answer gives `EVRIM_OK` and `*response`, to be freed with evrim_response_free(). Any other is an
  * error with the answer's status and body in it, and `*response` is NULL. The token is renewed first if
@@ -711,6 +757,96 @@ evrim_status evrim_request(evrim_client *client,
                            size_t body_len,
                            evrim_response **response,
                            evrim_error **error);
+
+/**
+ * Makes request options without parameters, headers or body. They can be used for any number of
+ * requests. Free them with evrim_request_options_free(). Returns NULL only if memory is out.
+ */
+evrim_request_options *evrim_request_options_new(void);
+
+/** Frees request options. NULL is ignored. */
+void evrim_request_options_free(evrim_request_options *options);
+
+/**
+ * Adds a parameter to the query, behind what the path has. Name and value are percent-encoded. One of
+ * the same name is kept beside it. An empty name is refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_add_query(evrim_request_options *options,
+                                             const char *name,
+                                             const char *value);
+
+/**
+ * Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+ * takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+ * library sets itself, such as Authorization, are refused.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_header(evrim_request_options *options,
+                                              const char *name,
+                                              const char *value);
+
+/**
+ * Puts a string into the body at an RFC 6901 pointer such as "/title" or "/style/tone"; what it needs
+ * escaped is escaped. The objects that lead there are made if they are missing or null. "-" is the place
+ * behind an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the
+ * whole body.
+ *
+ * `EVRIM_ERROR_INVALID_ARGUMENT` if the pointer does not begin with '/', leads through a value that is
+ * neither object nor array, past the end of an array, or more than 100 levels deep; the body is then as
+ * before.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_string(evrim_request_options *options,
+                                              const char *pointer,
+                                              const char *value);
+
+/** The same with a whole number. */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_int(evrim_request_options *options,
+                                           const char *pointer,
+                                           int64_t value);
+
+/** The same with a number. JSON has no infinity and no NaN: these are refused. */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_double(evrim_request_options *options,
+                                              const char *pointer,
+                                              double value);
+
+/** The same with a boolean. */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_bool(evrim_request_options *options,
+                                            const char *pointer,
+                                            bool value);
+
+/**
+ * The same with JSON text, `len` bytes of it, such as "null", "[]", or a whole document. What is not
+ * JSON is refused, and so is NULL.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request_options_set_json(evrim_request_options *options,
+                                            const char *pointer,
+                                            const void *json,
+                                            size_t len);
+
+/**
+ * Sends a request with the query, headers and body of `options`; NULL for none. Otherwise like
+ * evrim_request().
+ *
+ *     evrim_request_options *options = evrim_request_options_new();
+ *     if (evrim_request_options_add_query(options, "search", "ice & sea") == EVRIM_OK &&
+ *         evrim_request_with(client, "GET", "reports/", options, &response, &error) == EVRIM_OK) {
+ *         ...
+ *     }
+ *     evrim_request_options_free(options);
+ */
+EVRIM_MUST_USE
+evrim_status evrim_request_with(evrim_client *client,
+                                const char *method,
+                                const char *path,
+                                const evrim_request_options *options,
+                                evrim_response **response,
+                                evrim_error **error);
 
 /** @} */
 
@@ -766,8 +902,278 @@ bool evrim_response_bool(const evrim_response *response, const char *pointer, bo
 size_t evrim_response_count(const evrim_response *response,
                             const char *pointer);
 
+/** What kind of value is at a pointer; `EVRIM_JSON_NONE` if there is none. */
+evrim_json_type evrim_response_type(const evrim_response *response, const char *pointer);
+
+/**
+ * The name of the member with this index, from 0 and in the server's order, of the object at a pointer;
+ * NULL if there is none. Borrowed from the response. To look the member up by it, "~" in it is written
+ * "~0", and "/" is "~1".
+ */
+const char *evrim_response_key(const evrim_response *response,
+                               const char *pointer,
+                               size_t index);
+
+/**
+ * Copies the value at a pointer, with all that is in it, as JSON text, exactly as the server wrote it:
+ * to keep it, or to give it to a JSON library. `*json` is freed with evrim_string_free().
+ * `EVRIM_ERROR_PROTOCOL` if there is nothing at the pointer.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_response_copy_json(const evrim_response *response,
+                                      const char *pointer,
+                                      char **json,
+                                      evrim_error **error);
+
+/**
+ * Writes the string at a pointer to `*value`, like evrim_response_string(), but it is an error if there
+ * is none: `EVRIM_ERROR_PROTOCOL`, with a message that names the pointer and says what is there instead.
+ * The string is borrowed from the response.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_response_require_string(const evrim_response *response,
+                                           const char *pointer,
+                                           const char **value,
+                                           evrim_error **error);
+
+/** The same with a whole number, like evrim_response_int(). */
+EVRIM_MUST_USE
+evrim_status evrim_response_require_int(const evrim_response *response,
+                                        const char *pointer,
+                                        int64_t *value,
+                                        evrim_error **error);
+
+/** The same with a number, like evrim_response_double(). */
+EVRIM_MUST_USE
+evrim_status evrim_response_require_double(const evrim_response *response,
+                                           const char *pointer,
+                                           double *value,
+                                           evrim_error **error);
+
+/** The same with a boolean, like evrim_response_bool(). */
+EVRIM_MUST_USE
+evrim_status evrim_response_require_bool(const evrim_response *response,
+                                         const char *pointer,
+                                         bool *value,
+                                         evrim_error **error);
+
 /** Frees a response and all that was borrowed from it. NULL is ignored. */
 void evrim_response_free(evrim_response *response);
+
+/** @} */
+
+/**
+ * @name Downloads
+ * Files that don't have to fit into memory.
+ * @{
+ */
+
+/**
+ * Saves what is at `path`, as in evrim_request(), in a file. Of a large file only a small part is ever in
+ * memory.
+ *
+ * `destination` is a file; or a folder, in which the file gets the name that the server proposes, without
+ * folders and made safe, or else the last part of `path`. Until it is whole it is kept under another name
+ * beside it; then it is synced and renamed, and only then an existing file is replaced. After a failure
+ * there is nothing new. Links are replaced, not followed.
+ *
+ * A cut connection is taken up again where it ended, if the server can do that and the file is still the
+ * same, or else from the start; the number of attempts is evrim_options_set_retries(), counted anew
+ * whenever more came. The timeout of the options is for every wait for more; the total timeout ends a
+ * download in which less than 64 KiB came meanwhile. The largest body does not apply.
+ *
+ * `progress`, unless NULL, is called with `user_data`, the bytes so far and their total, at most ten times
+ * a second, also while nothing comes, and at the end. `*saved_as`, unless NULL, is where the file is, to be
+ * freed with evrim_string_free().
+ *
+ * Errors: those of evrim_request(), and `EVRIM_ERROR_IO` if the file can't be written.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_download(evrim_client *client,
+                            const char *path,
+                            const char *destination,
+                            evrim_progress_fn progress,
+                            void *user_data,
+                            char **saved_as,
+                            evrim_error **error);
+
+/**
+ * Saves a report as a document: `format` is "pdf" or "docx". Otherwise like evrim_download().
+ *
+ *     char *saved_as;
+ *     if (evrim_download_report(client, 1, "pdf", ".", NULL, NULL, &saved_as, &error) == EVRIM_OK) {
+ *         printf("saved as %s\n", saved_as);
+ *         evrim_string_free(saved_as);
+ *     }
+ */
+EVRIM_MUST_USE
+evrim_status evrim_download_report(evrim_client *client,
+                                   int64_t report_id,
+                                   const char *format,
+                                   const char *destination,
+                                   evrim_progress_fn progress,
+                                   void *user_data,
+                                   char **saved_as,
+                                   evrim_error **error);
+
+/**
+ * Passes what is at `path` to a callback instead of a file, in order and each byte once: a cut connection
+ * is taken up again only where the server can do that. `write` may not be NULL; `progress` may. Both get
+ * `user_data`. After a failure the callback may have had a part of the body. Otherwise like
+ * evrim_download().
+ */
+EVRIM_MUST_USE
+evrim_status evrim_download_to(evrim_client *client,
+                               const char *path,
+                               evrim_write_fn write,
+                               evrim_progress_fn progress,
+                               void *user_data,
+                               evrim_error **error);
+
+/** @} */
+
+/**
+ * @name Evrim's own things
+ * Reports, runs, tasks, sections, paragraphs, research, and lists in pages.
+ * @{
+ */
+
+/**
+ * Asks for all reports: an array. This and the calls below send one request each, like evrim_request(),
+ * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not, and `EVRIM_ERROR_PROTOCOL` for
+ * an answer that is neither a JSON array nor an object. `*response` is freed with evrim_response_free().
+ *
+ * A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+ * the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+ * "sentences". Members may be null or missing, and there may be others.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_get_reports(evrim_client *client,
+                               evrim_response **response,
+                               evrim_error **error);
+
+/** Asks for one report. An id is not negative. */
+EVRIM_MUST_USE
+evrim_status evrim_get_report(evrim_client *client,
+                              int64_t id,
+                              evrim_response **response,
+                              evrim_error **error);
+
+/** Asks for all runs: an array. A run has "/id", "/result" and "/tasks". */
+EVRIM_MUST_USE
+evrim_status evrim_get_runs(evrim_client *client,
+                            evrim_response **response,
+                            evrim_error **error);
+
+/** Asks for one run. */
+EVRIM_MUST_USE
+evrim_status evrim_get_run(evrim_client *client,
+                           int64_t id,
+                           evrim_response **response,
+                           evrim_error **error);
+
+/** Asks for all sections: an array. */
+EVRIM_MUST_USE
+evrim_status evrim_get_sections(evrim_client *client,
+                                evrim_response **response,
+                                evrim_error **error);
+
+/** Asks for one section. */
+EVRIM_MUST_USE
+evrim_status evrim_get_section(evrim_client *client,
+                               int64_t id,
+                               evrim_response **response,
+                               evrim_error **error);
+
+/** Asks for all paragraphs: an array. */
+EVRIM_MUST_USE
+evrim_status evrim_get_paragraphs(evrim_client *client,
+                                  evrim_response **response,
+                                  evrim_error **error);
+
+/** Asks for one paragraph. */
+EVRIM_MUST_USE
+evrim_status evrim_get_paragraph(evrim_client *client,
+                                 int64_t id,
+                                 evrim_response **response,
+                                 evrim_error **error);
+
+/**
+ * Asks for all tasks: an array. A task has "/task_id", a string; "/status"; "/created_at", a time such as
+ * "2025-01-31T12:00:00Z"; and "/event/input", what was asked for, as a string of JSON.
+ *
+ * The status is "P" while the task is pending and "C" when it is complete; any other letter, too, says
+ * that it has ended.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_get_tasks(evrim_client *client,
+                             evrim_response **response,
+                             evrim_error **error);
+
+/** Asks for one task by its "/task_id". An empty id is refused. */
+EVRIM_MUST_USE
+evrim_status evrim_get_task(evrim_client *client,
+                            const char *task_id,
+                            evrim_response **response,
+                            evrim_error **error);
+
+/**
+ * Starts a piece of research on what is at `url`, and writes its task to `*response`. It costs the
+ * server work and is not sent twice; see evrim_request(). NULL stands for "NARRATIVE" as `style`,
+ * "ANALYTICAL" as `tone` and "THIRD_PERSON" as `point_of_view`; `url`, `title` and `description` may not
+ * be NULL. `EVRIM_ERROR_REQUEST` if the server does not like a value: the message names it.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_submit_research(evrim_client *client,
+                                   const char *url,
+                                   const char *title,
+                                   const char *description,
+                                   const char *style,
+                                   const char *tone,
+                                   const char *point_of_view,
+                                   evrim_response **response,
+                                   evrim_error **error);
+
+/**
+ * Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
+ * It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
+ * The server is asked at once, after half a second, and then less and less often, down to every ten
+ * seconds. A failure that may pass, such as a server that restarts, does not end the wait.
+ *
+ * `timeout_ms` is for the whole wait, in milliseconds: then it is `EVRIM_ERROR_TIMEOUT`, or the error of
+ * the last attempt if that failed. 0 is refused. `progress`, unless NULL, is called with `user_data` about
+ * four times a second, with the milliseconds that have gone by and -1; if it returns false, the call ends
+ * with `EVRIM_ERROR_CANCELLED`.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_wait_for_task(evrim_client *client,
+                                 const char *task_id,
+                                 uint32_t timeout_ms,
+                                 evrim_progress_fn progress,
+                                 void *user_data,
+                                 evrim_response **response,
+                                 evrim_error **error);
+
+/**
+ * Asks for the page after `page` of a list that comes in pages, and writes it to `*next`; NULL, with
+ * `EVRIM_OK`, after the last, and for an answer that is not a page. A page has its items in "/results" and
+ * the number of them all in "/count". A page on another server is not asked for:
+ * `EVRIM_ERROR_REDIRECT`.
+ *
+ *     evrim_response *page, *next;
+ *     evrim_status status = evrim_request(client, "GET", "v0/reports/", NULL, 0, &page, &error);
+ *     while (status == EVRIM_OK && page != NULL) {
+ *         ...
+ *         status = evrim_next_page(client, page, &next, &error);
+ *         evrim_response_free(page);
+ *         page = next;
+ *     }
+ */
+EVRIM_MUST_USE
+evrim_status evrim_next_page(evrim_client *client,
+                             const evrim_response *page,
+                             evrim_response **next,
+                             evrim_error **error);
 
 /** @} */
 

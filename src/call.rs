@@ -1,25 +1,27 @@
 //! One call of the caller's: its lane, its deadline, its retries.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 
-use crate::cancel::Cancel;
+use crate::callback::Level;
+use crate::cancel::{Begun, Cancel};
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::events::{Events, Level};
+use crate::events::{Events, Hooks};
 use crate::lane::{self, Lane, Lanes};
 use crate::options::{MAX_TOKEN_BODY, Options};
 use crate::outcome::Outcome;
 use crate::process::Process;
-use crate::retry::{Budget, Policy};
+use crate::retry::{Budget, PROGRESS, Policy};
 use crate::secret;
-use crate::transport::{self, Failure, Incoming, Outgoing};
+use crate::transport::{self, Failure, Incoming, Outgoing, Sink};
 
 pub struct Call<'a> {
     pub process: Process,
@@ -28,7 +30,7 @@ pub struct Call<'a> {
     lane: &'a Lane,
     budget: &'a Budget,
     events: &'a Events<'a>,
-    ends: Instant,
+    ends: &'a Cell<Instant>,
     /// What the caller asked for: a renewal on the way to it is another matter.
     asked: Purpose,
     /// Whether the server may have what the caller asked for, whatever became of it since.
@@ -40,9 +42,13 @@ pub struct Plan<'a> {
     pub method: Method,
     pub url: &'a Url,
     pub body: Option<Bytes>,
+    /// The caller's own, sent with everything.
+    pub headers: &'a HeaderMap,
     pub bearer: Option<HeaderValue>,
     pub policy: Policy,
     pub purpose: Purpose,
+    /// Takes the body of a success.
+    pub sink: Option<&'a dyn Sink>,
 }
 
 /// The answer that counts.
@@ -69,21 +75,25 @@ pub struct Origin<'a> {
     /// Names the session for callbacks; 0 while there is none yet.
     pub session: usize,
     pub asked: Purpose,
+    pub hooks: Hooks<'a>,
     pub deliver_tokens: &'a dyn Fn(),
 }
 
 impl Origin<'_> {
     /// Runs `work` on this thread until it ends, the deadline passes or someone cancels.
-    pub fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
-        let process = Process::current();
-        let events = Events::begin(self.options, self.session, self.deliver_tokens)?;
-        let cancelled = self.cancel.watch(process);
+    pub fn run<T>(
+        &self,
+        begun: Begun<'_>,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let Begun { process, cancelled } = begun;
+        let events = Events::begin(self.options, self.session, self.hooks, self.deliver_tokens)?;
         if self.cancel.is_closed() {
             return Err(cancellation());
         }
         let sent = Arc::new(AtomicBool::new(false));
-        self.lanes.run(process, &events, async |lane| {
-            let ends = Instant::now() + self.options.total_timeout;
+        let ends = Cell::new(Instant::now() + self.options.total_timeout);
+        let result = self.lanes.run(process, &events, async |lane| {
             let call = Call {
                 process,
                 options: self.options,
@@ -91,7 +101,7 @@ impl Origin<'_> {
                 lane,
                 budget: self.budget,
                 events: &events,
-                ends,
+                ends: &ends,
                 asked: self.asked,
                 sent: sent.clone(),
             };
@@ -100,7 +110,10 @@ impl Origin<'_> {
                 Err(cancellation())
             };
             let expired = async {
-                tokio::time::sleep_until(ends).await;
+                // A call that makes progress gets more time meanwhile.
+                while Instant::now() < ends.get() {
+                    tokio::time::sleep_until(ends.get()).await;
+                }
                 Err(Error::new(
                     Status::Timeout,
                     format!(
@@ -110,11 +123,12 @@ impl Origin<'_> {
                     ),
                 ))
             };
-            let result = lane::first(stopped, lane::first(work(&call), expired)).await;
-            result.map_err(|error| {
-                let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
-                error.sent(sent)
-            })
+            lane::first(stopped, lane::first(work(&call), expired)).await
+        });
+        // Here, since a callback may end the call as well.
+        result.map_err(|error| {
+            let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
+            error.sent(sent)
         })
     }
 }
@@ -140,7 +154,7 @@ impl Call<'_> {
                 body: plan.body.clone(),
                 bearer: plan.bearer.clone(),
                 user_agent: self.options.user_agent.clone(),
-                headers: &self.options.headers,
+                headers: plan.headers,
                 timeout: if is_token_call {
                     self.options.token_timeout()
                 } else {
@@ -152,6 +166,7 @@ impl Call<'_> {
                     self.options.max_body
                 },
                 is_secret: is_token_call,
+                sink: plan.sink,
                 sent: if plan.purpose == self.asked {
                     &self.sent
                 } else {
@@ -165,7 +180,11 @@ impl Call<'_> {
                 Ok(incoming) => incoming.outcome(self.options.clock.wall()),
                 Err(failure) => failure.outcome,
             };
-            match self.wait_before_retry(plan.policy, attempt, outcome) {
+            let gained = plan.sink.map_or(0, Sink::gained);
+            if gained > 0 {
+                attempt = 0;
+            }
+            match self.wait_before_retry(plan.policy, attempt, outcome, gained) {
                 Some(wait) => {
                     self.log(Level::Info, "retry", || {
                         let (method, url) = (&plan.method, endpoint::display(plan.url));
@@ -188,8 +207,41 @@ impl Call<'_> {
         }
     }
 
+    /// Begins the time for the whole call anew: what has been done so far was worth it.
+    pub fn restart_clock(&self) {
+        self.ends.set(Instant::now() + self.options.total_timeout);
+    }
+
+    /// Waits because the caller asked for it: the time does not count.
+    pub async fn rest_until(&self, until: Instant) {
+        let rest = until.saturating_duration_since(Instant::now());
+        self.ends.set(self.ends.get() + rest);
+        tokio::time::sleep_until(until).await;
+    }
+
+    /// Tells the caller how far the work is, who may end it.
+    pub async fn progress(&self, done: u64, total: Option<u64>) {
+        self.events.progress(done, total);
+        self.hand_out().await;
+    }
+
+    /// Hands a piece of a body to the caller, who may end the call.
+    pub async fn write(&self, bytes: Bytes) {
+        self.events.write(bytes);
+        self.hand_out().await;
+    }
+
+    /// Lets callbacks run, outside the runtime. Their time is the caller's own and does not count.
+    async fn hand_out(&self) {
+        if !self.events.is_empty() {
+            let begun = Instant::now();
+            tokio::task::yield_now().await;
+            self.ends.set(self.ends.get() + begun.elapsed());
+        }
+    }
+
     pub fn time_left(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+        self.ends.get().saturating_duration_since(Instant::now())
     }
 
     fn wait_before_retry(
@@ -197,11 +249,14 @@ impl Call<'_> {
         policy: Policy,
         attempt: u32,
         outcome: Outcome,
+        gained: u64,
     ) -> Option<Duration> {
         let wait = policy.next(attempt, outcome, fastrand::f64())?;
         // What can't be waited out is returned now, while the answer still says why.
-        let in_time = Instant::now() + wait < self.ends;
-        (in_time && self.budget.spend()).then_some(wait)
+        let in_time = Instant::now() + wait < self.ends.get();
+        // A server that gets on with a large file is not broken.
+        let is_free = gained >= PROGRESS || policy.recovers(attempt, outcome);
+        (in_time && (is_free || self.budget.spend())).then_some(wait)
     }
 
     pub fn log(&self, level: Level, target: &'static str, message: impl FnOnce() -> String) {

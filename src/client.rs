@@ -4,25 +4,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::LOCATION;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, Url};
 
 use crate::call::{Call, Origin, Plan, Purpose};
-use crate::cancel::Cancel;
+use crate::callback::Level;
+use crate::cancel::{Begun, Cancel};
 use crate::clock::BootTime;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::events::Level;
+use crate::events::Hooks;
 use crate::lane::{Lanes, Seat, SessionSeat};
 use crate::options::Options;
 use crate::outcome;
 use crate::process::Process;
+use crate::request::{Request, json_body};
 use crate::response::Response;
 use crate::retry::{Budget, Policy};
 use crate::secret::Secret;
 use crate::session::{Age, Kind, Leader, Need, Session, Tokens, Turn};
 use crate::token_calls::{self, Credentials, Pair, Refreshed};
-use crate::transport::Incoming;
+use crate::transport::{Incoming, Sink};
 
 /// A request after a 401 is sent again with another token; no more often than this in all.
 const MOST_SENDS: u32 = 3;
@@ -36,6 +38,29 @@ pub struct Client {
     _own_seat: Option<SessionSeat>,
     options: Options,
     cancel: Cancel,
+}
+
+/// What is asked of the server.
+pub(crate) struct Ask<'a> {
+    pub method: Method,
+    pub url: Url,
+    pub body: Option<Bytes>,
+    /// In place of those of the options.
+    pub headers: Option<&'a HeaderMap>,
+    /// Takes the body of a success.
+    pub sink: Option<&'a dyn Sink>,
+}
+
+impl Ask<'_> {
+    pub fn new(method: Method, url: Url) -> Self {
+        Ask {
+            method,
+            url,
+            body: None,
+            headers: None,
+            sink: None,
+        }
+    }
 }
 
 struct Shared {
@@ -123,9 +148,10 @@ impl Client {
             cancel: &cancel,
             session: 0,
             asked: Purpose::Token,
+            hooks: Hooks::default(),
             deliver_tokens: &|| {},
         };
-        let session = origin.run(session)?;
+        let session = origin.run(cancel.watch(), session)?;
         Ok(Client {
             shared: Arc::new(Shared {
                 endpoint,
@@ -199,7 +225,7 @@ impl Client {
                  token",
             ));
         }
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             self.replace(call, Kind::SignIn).await
         })
     }
@@ -212,14 +238,14 @@ impl Client {
                 "there is no refresh token: pass one to evrim_from_token, or sign in with evrim_new",
             ));
         }
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             self.replace(call, Kind::Refresh).await
         })
     }
 
     /// Asks the server whether it accepts the access token. Changes nothing.
     pub fn validate_token(&self) -> Result<bool> {
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             let tokens = self.session().tokens();
             call.verify(&tokens.access).await
         })
@@ -227,19 +253,72 @@ impl Client {
 
     /// Sends a request with a valid token; any answer but a success is an error.
     pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Response> {
+        let begun = self.begin();
         let method = parse_method(method)?;
-        let url = self.shared.endpoint.join(path)?;
-        let body = body.map(Bytes::copy_from_slice);
-        self.run(Purpose::Request, async |call| {
-            self.send(call, method, url, body).await
+        let url = self.endpoint().join(path)?;
+        let body = match body {
+            Some(body) => json_body(body)?,
+            None => None,
+        };
+        self.run(begun, Purpose::Request, async |call| {
+            self.answer(
+                call,
+                Ask {
+                    body,
+                    ..Ask::new(method, url)
+                },
+            )
+            .await
         })
+    }
+
+    /// The same with a query, headers and a body that were built rather than written.
+    pub fn request_with(&self, method: &str, path: &str, request: &Request) -> Result<Response> {
+        let begun = self.begin();
+        let method = parse_method(method)?;
+        let mut url = self.endpoint().join(path)?;
+        request.query_into(&mut url);
+        let body = request.body()?;
+        let headers = request.headers_with(&self.options.headers);
+        self.run(begun, Purpose::Request, async |call| {
+            let ask = Ask {
+                body,
+                headers: Some(&headers),
+                ..Ask::new(method, url)
+            };
+            self.answer(call, ask).await
+        })
+    }
+
+    /// Goes before all that a call does: from here on it can be cancelled.
+    pub(crate) fn begin(&self) -> Begun<'_> {
+        self.cancel.watch()
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
     }
 
     fn session(&self) -> &Session {
         &self.shared.session
     }
 
-    fn run<T>(&self, asked: Purpose, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn run<T>(
+        &self,
+        begun: Begun<'_>,
+        asked: Purpose,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.run_with(begun, asked, Hooks::default(), work)
+    }
+
+    pub(crate) fn run_with<T>(
+        &self,
+        begun: Begun<'_>,
+        asked: Purpose,
+        hooks: Hooks<'_>,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
         let deliver_tokens = || {
             if let Some(callback) = &self.options.on_tokens {
                 self.session().tell(Process::current(), callback);
@@ -253,18 +332,31 @@ impl Client {
             cancel: &self.cancel,
             session: Arc::as_ptr(&self.shared).addr(),
             asked,
+            hooks,
             deliver_tokens: &deliver_tokens,
         };
-        origin.run(work)
+        origin.run(begun, work)
     }
 
-    async fn send(
-        &self,
-        call: &Call<'_>,
-        method: Method,
-        mut url: Url,
-        body: Option<Bytes>,
-    ) -> Result<Response> {
+    /// The answer to one request, whole in memory.
+    pub(crate) async fn answer(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
+        let Incoming {
+            status,
+            headers,
+            body,
+        } = self.send(call, ask).await?;
+        Ok(Response::new(status, headers, body))
+    }
+
+    /// A success, however many tokens and redirects it takes.
+    pub(crate) async fn send(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Incoming> {
+        let Ask {
+            method,
+            mut url,
+            body,
+            headers,
+            sink,
+        } = ask;
         let mut renewed = false;
         let mut sends = 0;
         let mut redirects = 0;
@@ -276,9 +368,11 @@ impl Client {
                     method: method.clone(),
                     url: &url,
                     body: body.clone(),
+                    headers: headers.unwrap_or(&self.options.headers),
                     bearer: Some(tokens.bearer.clone()),
                     policy: self.policy(&method),
                     purpose: Purpose::Request,
+                    sink,
                 })
                 .await
                 .map_err(|error| error.without(tokens.access.expose()))?
@@ -286,14 +380,7 @@ impl Client {
             sends += 1;
             tokens.learn(sent, outcome::server_time(&incoming.headers));
             match incoming.status {
-                200..=299 => {
-                    let Incoming {
-                        status,
-                        headers,
-                        body,
-                    } = incoming;
-                    return Ok(Response::new(status, headers, body));
-                }
+                200..=299 => return Ok(incoming),
                 401 if sends < MOST_SENDS
                     && self
                         .replace_refused(call, &tokens, &incoming, &mut renewed)
@@ -362,12 +449,13 @@ impl Client {
         }
         let code = incoming.code();
         let is_over = matches!(code.as_deref(), Some("user_not_found" | "user_inactive"));
-        if *renewed || is_over || !session.can_renew(tokens) {
+        // A refresh token from before a change of password is refused like the access token.
+        let by_credentials = code.as_deref() == Some("password_changed");
+        let is_tried = *renewed && !by_credentials;
+        if is_tried || is_over || !session.can_renew(tokens) {
             return Ok(false);
         }
         *renewed = true;
-        // A refresh token from before a change of password is refused like the access token.
-        let by_credentials = code.as_deref() == Some("password_changed");
         if by_credentials && !session.may_sign_in() {
             return Ok(false);
         }
@@ -398,8 +486,8 @@ impl Client {
         seen: &Tokens,
         by_credentials: bool,
     ) -> Result<()> {
-        let result = match &seen.refresh {
-            Some(refresh) if !by_credentials => match self.refreshed(call, refresh).await {
+        let result = match seen.usable_refresh() {
+            Some(refresh) if !by_credentials => match self.refreshed(call, seen, refresh).await {
                 Err(error)
                     if error.status() == Status::Authentication && self.session().may_sign_in() =>
                 {
@@ -423,7 +511,9 @@ impl Client {
                 Turn::Lead(leader) => {
                     let tokens = self.session().tokens();
                     let result = match (kind, &tokens.refresh) {
-                        (Kind::Refresh, Some(refresh)) => self.refreshed(call, refresh).await,
+                        (Kind::Refresh, Some(refresh)) => {
+                            self.refreshed(call, &tokens, refresh).await
+                        }
                         _ => self.signed_in(call).await,
                     };
                     return self.conclude(call, leader, result);
@@ -436,9 +526,21 @@ impl Client {
         }
     }
 
-    async fn refreshed(&self, call: &Call<'_>, refresh: &Secret) -> Result<Tokens> {
+    async fn refreshed(
+        &self,
+        call: &Call<'_>,
+        tokens: &Tokens,
+        refresh: &Secret,
+    ) -> Result<Tokens> {
         let sent = self.now();
-        match call.refresh(refresh).await? {
+        let refreshed = call.refresh(refresh).await;
+        // Only a 401 is the server's own word on the token; a gateway's 403 may pass.
+        let is_refused = |error: &Error| error.status() == Status::Authentication;
+        if matches!(&refreshed, Ok(Refreshed::Lost(_))) || refreshed.as_ref().is_err_and(is_refused)
+        {
+            tokens.refuse_refresh();
+        }
+        match refreshed? {
             Refreshed::Pair(pair) => Tokens::new(pair, Age::NewAt(sent)),
             Refreshed::Lost(_) if self.session().may_sign_in() => self.signed_in(call).await,
             Refreshed::Lost(error) => Err(error),
@@ -457,9 +559,7 @@ impl Client {
         let result = call.sign_in(credentials).await;
         match &result {
             Ok(_) => session.set_sign_in_refused(false),
-            Err(error) if error.status() == Status::Authentication => {
-                session.set_sign_in_refused(true);
-            }
+            Err(error) if is_refusal(error) => session.set_sign_in_refused(true),
             Err(_) => {}
         }
         Tokens::new(result?, Age::NewAt(sent))
@@ -480,7 +580,10 @@ impl Client {
                 call.log(Level::Warn, "token", || {
                     format!("the tokens could not be replaced: {error}")
                 });
-                leader.fail(&error, self.options.patience());
+                // A clone's own way to the server may fail where that of the others does not.
+                if self._own_seat.is_none() || error.http_status().is_some() {
+                    leader.fail(&error, self.options.patience());
+                }
                 Err(error)
             }
         }
@@ -493,6 +596,7 @@ impl Client {
             retries,
             idempotent,
             resends: if idempotent { retries } else { 0 },
+            recovers: false,
         }
     }
 
@@ -526,6 +630,13 @@ fn parse_method(method: &str) -> Result<Method> {
             "method must be an HTTP method in capitals, such as \"GET\" or \"POST\"",
         )),
     }
+}
+
+/// Whether the server will say no again. A locked account is a 403 or a 400 to some.
+fn is_refusal(error: &Error) -> bool {
+    error
+        .http_status()
+        .is_some_and(|status| (400..500).contains(&status) && !outcome::is_transient(status))
 }
 
 fn is_idempotent(method: &Method) -> bool {

@@ -80,6 +80,28 @@ impl Endpoint {
         }
         Ok(url)
     }
+
+    /// A whole URL that the server named, if it leads to the same server.
+    pub fn follow(&self, text: &str) -> Result<Url> {
+        let mut url = Url::parse(text).map_err(|why| {
+            Error::new(
+                Status::Protocol,
+                format!("the server named a next page whose URL is not valid: {why}"),
+            )
+        })?;
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if url.origin() != self.base.origin() || !is_plain {
+            return Err(Error::new(
+                Status::Redirect,
+                format!(
+                    "the next page is on another server, {}: the token is not sent there",
+                    display(&url)
+                ),
+            ));
+        }
+        url.set_fragment(None);
+        Ok(url)
+    }
 }
 
 fn check_scheme(base: &Url, allow_insecure_http: bool) -> Result<()> {

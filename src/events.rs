@@ -1,36 +1,30 @@
-//! What a program is told while a call runs: log lines, and that the tokens have changed.
+//! What a program is told while a call runs: log lines, that the tokens have changed, how far a long
+//! call is, and the pieces of a body.
 //!
 //! A call gathers its events and hands them out between two steps of its work, on its own thread, with
 //! no lock held and outside the runtime: so a callback may take its time, and may use other clients.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use bytes::Bytes;
+
+use crate::callback::{Level, Progress, Write};
+use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::process::Process;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Error = 1,
-    Warn = 2,
-    Info = 3,
-    Debug = 4,
-}
-
-pub type LogCallback = Arc<dyn Fn(Level, &str, &str) + Send + Sync>;
-pub type TokenCallback = Arc<dyn Fn(&Change<'_>) + Send + Sync>;
-
-/// The tokens of a session after they were replaced.
-pub struct Change<'a> {
-    pub access: &'a str,
-    pub refresh: Option<&'a str>,
-    pub expires_at: Option<i64>,
+/// The callbacks of one call.
+#[derive(Clone, Copy, Default)]
+pub struct Hooks<'a> {
+    pub progress: Option<Progress<'a>>,
+    /// Takes the body instead of a file.
+    pub write: Option<Write<'a>>,
 }
 
 /// The events of one call.
 pub struct Events<'a> {
     options: &'a Options,
+    hooks: Hooks<'a>,
     /// Names the session; 0 while there is none yet.
     session: usize,
     deliver_tokens: &'a dyn Fn(),
@@ -40,6 +34,8 @@ pub struct Events<'a> {
 enum Event {
     Log(Level, &'static str, String),
     Tokens,
+    Progress(u64, Option<u64>),
+    Write(Bytes),
 }
 
 impl<'a> Events<'a> {
@@ -47,9 +43,16 @@ impl<'a> Events<'a> {
     pub fn begin(
         options: &'a Options,
         session: usize,
+        hooks: Hooks<'a>,
         deliver_tokens: &'a dyn Fn(),
     ) -> Result<Events<'a>> {
-        if session != 0 && INSIDE.get().contains(&session) {
+        let inside = INSIDE.get();
+        if !inside.contains(&0) {
+            return Err(Error::invalid_argument(
+                "callbacks of different clients call each other too deeply",
+            ));
+        }
+        if session != 0 && inside.contains(&session) {
             return Err(Error::invalid_argument(
                 "called from inside a callback of the same client: note what is to be done, and do \
                  it when the call that led here has returned",
@@ -57,6 +60,7 @@ impl<'a> Events<'a> {
         }
         Ok(Events {
             options,
+            hooks,
             session,
             deliver_tokens,
             queue: RefCell::new(Vec::new()),
@@ -74,6 +78,16 @@ impl<'a> Events<'a> {
         if self.options.on_tokens.is_some() {
             self.queue.borrow_mut().push(Event::Tokens);
         }
+    }
+
+    pub fn progress(&self, done: u64, total: Option<u64>) {
+        if self.hooks.progress.is_some() {
+            self.queue.borrow_mut().push(Event::Progress(done, total));
+        }
+    }
+
+    pub fn write(&self, bytes: Bytes) {
+        self.queue.borrow_mut().push(Event::Write(bytes));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -94,6 +108,16 @@ impl<'a> Events<'a> {
                     }
                 }
                 Event::Tokens => (self.deliver_tokens)(),
+                Event::Progress(done, total) => {
+                    if self.hooks.progress.is_some_and(|tell| !tell(done, total)) {
+                        return Err(stopped("progress"));
+                    }
+                }
+                Event::Write(bytes) => {
+                    if self.hooks.write.is_some_and(|write| !write(&bytes)) {
+                        return Err(stopped("write"));
+                    }
+                }
             }
             if Process::current() != process {
                 // The callback forked. The rest is news of the parent's call.
@@ -102,6 +126,13 @@ impl<'a> Events<'a> {
         }
         Ok(())
     }
+}
+
+fn stopped(callback: &str) -> Error {
+    Error::new(
+        Status::Cancelled,
+        format!("the {callback} callback returned false, which ended the call"),
+    )
 }
 
 /// How deep callbacks may nest across different clients.

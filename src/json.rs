@@ -1,9 +1,11 @@
 //! A JSON document that is read by RFC 6901 pointers and hands out C strings without copying.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 pub enum Node {
     Null,
@@ -100,6 +102,27 @@ impl Node {
         }
     }
 
+    /// The name of a member of an object, in the server's order.
+    pub fn key(&self, index: usize) -> Option<&Text> {
+        match self {
+            Node::Object(members) => members.get(index).map(|(name, _)| name),
+            _ => None,
+        }
+    }
+
+    /// What a value is called in a message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Node::Null => "null",
+            Node::Bool(_) => "a boolean",
+            Node::Int(_) => "a whole number",
+            Node::Double(_) => "a number",
+            Node::Text(_) => "a string",
+            Node::Array(_) => "an array",
+            Node::Object(_) => "an object",
+        }
+    }
+
     pub fn first_member(&self) -> Option<(&str, &Node)> {
         match self {
             Node::Object(members) => members.first().map(|(name, value)| (name.as_str(), value)),
@@ -112,17 +135,55 @@ impl Node {
     }
 }
 
+/// The text of the value at a pointer, exactly as it stands in the document.
+pub fn text_at<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
+    let document: &RawValue = serde_json::from_slice(document).ok()?;
+    if pointer.is_empty() {
+        return Some(document.get());
+    }
+    let value = pointer
+        .strip_prefix('/')?
+        .split('/')
+        .try_fold(document, |value, token| {
+            let text = value.get();
+            if text.starts_with('{') {
+                let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+                members.remove(&name_of(token))
+            } else {
+                let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+                items.get(index(token)?).copied()
+            }
+        })?;
+    Some(value.get())
+}
+
 /// Whether a pointer's token, in which `~0` is `~` and `~1` is `/`, names this member.
 fn is_named(name: &str, token: &str) -> bool {
-    if !token.contains('~') {
-        return name == token;
+    let mut parts = token.split('~');
+    let mut rest = parts.next().and_then(|first| name.strip_prefix(first));
+    for part in parts {
+        let (letter, part) = match part.as_bytes().first() {
+            Some(b'0') => ('~', part.get(1..)),
+            Some(b'1') => ('/', part.get(1..)),
+            // Not an escape: it stands for itself.
+            _ => ('~', Some(part)),
+        };
+        rest = rest
+            .and_then(|rest| rest.strip_prefix(letter))
+            .zip(part)
+            .and_then(|(rest, part)| rest.strip_prefix(part));
     }
+    rest == Some("")
+}
+
+/// A token of a pointer as the name that it stands for.
+pub fn name_of(token: &str) -> String {
     // In this order: "~01" is "~1", not "/".
-    name == token.replace("~1", "/").replace("~0", "~")
+    token.replace("~1", "/").replace("~0", "~")
 }
 
 /// An index has no sign and no leading zero.
-fn index(token: &str) -> Option<usize> {
+pub fn index(token: &str) -> Option<usize> {
     let is_plain = token.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain || (token.len() > 1 && token.starts_with('0')) {
         return None;
@@ -254,6 +315,37 @@ mod tests {
             assert!(document.pointer(pointer).is_none(), "{pointer}");
         }
         assert!(document.pointer("/b/~01").is_some());
+    }
+
+    #[test]
+    fn names_with_tildes_are_told_apart() {
+        let names = [
+            "~1", "/", "~", "~0", "a~b", "a/b", "~~", "~/", "~x", "x~", "",
+        ];
+        for token in [
+            "~01", "~1", "~0", "~00", "a~0b", "a~1b", "~0~0", "~0~1", "~x", "x~", "",
+        ] {
+            for name in names {
+                assert_eq!(
+                    is_named(name, token),
+                    name == name_of(token),
+                    "{name} {token}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_value_is_the_servers_own() {
+        let document = br#" {"a": {"b/c": [1.50, {"d" : "\u00e9"}]}, "a": {"b/c": [1e2, {}, 12345678901234567890]}} "#;
+        assert_eq!(text_at(document, "/a/b~1c/0"), Some("1e2"));
+        assert_eq!(text_at(document, "/a/b~1c/2"), Some("12345678901234567890"));
+        assert_eq!(text_at(document, "/a/b~1c/1"), Some("{}"));
+        assert_eq!(text_at(document, "/a/b~1c/3"), None);
+        assert_eq!(text_at(document, "/a/b~1c/0/x"), None);
+        assert_eq!(text_at(document, "a"), None);
+        assert_eq!(text_at(b"[1] 2", ""), None);
+        assert_eq!(text_at(b" [1, 2] ", ""), Some("[1, 2]"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The Evrim client. The C interface in `ffi` is what most users see; from Rust, start at `Client`.
 //!
 //! A request travels down this list, its answer up again:
-//! `ffi` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
-//! ground (`options`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`).
+//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
+//! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
+//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`).
 
 #![deny(unsafe_code)]
 // What a caller passes must not be able to stop the program, and a library does not print.
@@ -20,15 +20,21 @@
 )]
 
 mod call;
+mod callback;
 mod cancel;
 mod client;
 mod clock;
+mod disposition;
+mod download;
+mod encode;
 mod endpoint;
 mod environment;
 mod error;
 mod events;
 #[allow(unsafe_code)]
 mod ffi;
+mod fork;
+mod header;
 mod json;
 mod jwt;
 mod lane;
@@ -36,6 +42,8 @@ mod options;
 mod outcome;
 mod process;
 mod proxy;
+mod request;
+mod resources;
 mod response;
 mod retry;
 mod secret;
@@ -44,14 +52,16 @@ mod tls;
 mod token_calls;
 mod transport;
 
+pub use callback::{Change, Level};
 pub use client::Client;
 #[doc(hidden)]
 pub use clock::{BootTime, Clock};
 pub use environment::client as client_from_env;
 pub use error::{Error, Result, Status};
-pub use events::{Change, Level};
 pub use json::Node;
 pub use options::Options;
+pub use request::Request;
+pub use resources::{List, Research};
 pub use response::Response;
 pub use secret::Secret;
 pub use session::Tokens;

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use crate::callback::{Level, LogCallback, TokenCallback};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result, Status};
-use crate::events::{Level, LogCallback, TokenCallback};
+use crate::header;
 use crate::proxy::Proxy;
 use crate::tls::{self, Identity, TlsOptions};
 
@@ -22,23 +23,6 @@ pub const RETRIES: u32 = 2;
 pub const MOST_RETRIES: u32 = 10;
 pub const MAX_BODY: u64 = 64 << 20;
 pub const MAX_TOKEN_BODY: u64 = 1 << 20;
-
-/// Headers that the library sets, or that would change what a request is.
-const RESERVED: [&str; 13] = [
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
 
 const PRODUCT: &str = concat!("libevrim/", env!("CARGO_PKG_VERSION"));
 
@@ -165,30 +149,7 @@ impl Options {
 
     /// A header for every request; `None` takes it out again.
     pub fn set_header(&mut self, name: &str, value: Option<&str>) -> Result<()> {
-        let name: HeaderName = name
-            .parse()
-            .map_err(|_| Error::invalid_argument("that is no name for a header"))?;
-        if RESERVED.contains(&name.as_str()) {
-            return Err(Error::invalid_argument(format!(
-                "the header {name} is the library's own"
-            )));
-        }
-        match value {
-            Some(value) => {
-                let mut value = HeaderValue::from_str(value).map_err(|_| {
-                    Error::invalid_argument(format!(
-                        "the value for the header {name} holds a character that would break it"
-                    ))
-                })?;
-                // It may be a key.
-                value.set_sensitive(true);
-                self.headers.insert(name, value);
-            }
-            None => {
-                self.headers.remove(name);
-            }
-        }
-        Ok(())
+        header::set(&mut self.headers, name, value)
     }
 
     /// Told what happens, up to this level.
@@ -291,4 +252,41 @@ fn not_zero(timeout: Duration) -> Result<Duration> {
         ));
     }
     Ok(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let options = Options::default();
+        assert_eq!(options.connect_timeout, seconds(5));
+        assert_eq!(options.token_timeout(), seconds(30));
+        assert_eq!(options.timeout, seconds(60));
+        assert_eq!(options.total_timeout, seconds(120));
+        assert_eq!(options.retries, 2);
+        assert_eq!(options.max_body, 64 * 1024 * 1024);
+        assert_eq!(MAX_TOKEN_BODY, 1024 * 1024);
+        assert!(options.validate_on_start);
+        assert!(options.auto_renew);
+        assert!(!options.allow_insecure_http);
+        assert!(!options.tls.no_system_roots && !options.tls.tls13_only);
+    }
+
+    #[test]
+    fn a_token_call_has_half_a_minute_or_the_time_of_an_attempt_if_that_is_shorter() {
+        let mut options = Options::default();
+        for (timeout, of_token_calls) in [(1, 1), (29, 29), (31, 30), (3600, 30)] {
+            options
+                .set_timeout(seconds(timeout))
+                .expect("a good timeout");
+            assert_eq!(options.token_timeout(), seconds(of_token_calls));
+            assert_eq!(options.patience().answer, seconds(of_token_calls));
+        }
+    }
 }

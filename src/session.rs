@@ -11,9 +11,9 @@ use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
 use tokio::sync::Notify;
 
+use crate::callback::{Change, TokenCallback};
 use crate::clock::BootTime;
 use crate::error::{Error, Result, Status};
-use crate::events::{Change, TokenCallback};
 use crate::jwt::{self, Claims};
 use crate::lane::lock;
 use crate::options::Patience;
@@ -41,6 +41,8 @@ pub struct Tokens {
     pub bearer: HeaderValue,
     pub refresh: Option<Secret>,
     pub claims: Claims,
+    /// The server refused the refresh token: it is not sent again by itself.
+    refresh_refused: AtomicBool,
     serial: u64,
     /// Set with the pair if its age is known, else by the first answer that tells the server's time.
     window: OnceBox<Window>,
@@ -86,6 +88,7 @@ impl Tokens {
             access: pair.access,
             bearer,
             refresh: pair.refresh,
+            refresh_refused: AtomicBool::new(false),
             serial: 0,
             window: OnceBox::new(),
         };
@@ -138,6 +141,16 @@ impl Tokens {
             Some(window) if now >= window.soon => Need::Soon,
             _ => Need::Nothing,
         }
+    }
+
+    /// The refresh token, unless it is known to be of no use.
+    pub fn usable_refresh(&self) -> Option<&Secret> {
+        let refused = self.refresh_refused.load(Ordering::Relaxed);
+        self.refresh.as_ref().filter(|_| !refused)
+    }
+
+    pub fn refuse_refresh(&self) {
+        self.refresh_refused.store(true, Ordering::Relaxed);
     }
 
     pub fn is_same(&self, other: &Tokens) -> bool {
@@ -235,7 +248,7 @@ impl Session {
 
     /// Whether a renewal could be tried at all.
     pub fn can_renew(&self, tokens: &Tokens) -> bool {
-        tokens.refresh.is_some() || self.may_sign_in()
+        tokens.usable_refresh().is_some() || self.may_sign_in()
     }
 
     pub fn may_sign_in(&self) -> bool {
@@ -292,6 +305,7 @@ impl Session {
             state.told = tokens.serial;
             state.is_telling = true;
             drop(state);
+            let telling = Telling { gate, process };
             callback(&Change {
                 access: tokens.access.expose(),
                 refresh: tokens.refresh.as_ref().map(Secret::expose),
@@ -301,6 +315,7 @@ impl Session {
                 // The callback forked: this gate is the parent's, and may be locked for ever here.
                 return;
             }
+            std::mem::forget(telling);
             state = lock(&gate.state);
         }
     }
@@ -330,6 +345,20 @@ impl Session {
                 state: Mutex::new(state),
             }
         })
+    }
+}
+
+/// A thread that tells the program of new tokens; a callback that panics does not silence the others.
+struct Telling<'a> {
+    gate: &'a Gate,
+    process: Process,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if Process::current() == self.process {
+            lock(&self.gate.state).is_telling = false;
+        }
     }
 }
 
@@ -376,5 +405,91 @@ impl Leader<'_> {
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
         self.end(Ended::Abandoned);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    const SENT: BootTime = BootTime(Duration::from_secs(1000));
+
+    /// New tokens, the access token with so many seconds to live.
+    fn tokens(life: u64) -> Tokens {
+        let claims = format!("{{\"iat\":1700000000,\"exp\":{}}}", 1_700_000_000 + life);
+        let access = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        let pair = Pair {
+            access: Secret::new(&access),
+            refresh: Some(Secret::new("the-refresh-token")),
+        };
+        Tokens::new(pair, Age::NewAt(SENT)).expect("good tokens")
+    }
+
+    /// When it is renewed while it still serves, when every call waits, and its end: seconds after it was made.
+    fn window(life: u64) -> [f64; 3] {
+        let tokens = tokens(life);
+        let window = tokens.window.get().expect("its age is known");
+        [window.soon, window.now, window.end].map(|at| SENT.until(at).as_secs_f64())
+    }
+
+    /// The early window begins a fifth before the end, at most 120 s, and up to a fifth of that later.
+    #[test]
+    fn the_jitter_of_the_early_renewal_stays_in_its_bounds_and_fills_them() {
+        for (life, early, late) in [
+            (300, 60.0, 15.0),
+            (100, 20.0, 5.0),
+            (5, 1.0, 0.25),
+            // Where the limits count.
+            (3600, 120.0, 15.0),
+            (86_400, 120.0, 15.0),
+        ] {
+            let end = life as f64;
+            let begins: Vec<f64> = (0..1000)
+                .map(|_| {
+                    let [soon, now, over] = window(life);
+                    // No jitter in when everyone must wait, nor in the end.
+                    assert!((now - (end - late)).abs() < 1e-6, "{life}: {now}");
+                    assert_eq!(over, end);
+                    assert!(soon < now, "{life}: {soon} {now}");
+                    // How far into its jitter, 0 to 1.
+                    (soon - (end - early)) / (early / 5.0)
+                })
+                .collect();
+            let in_bounds = |at: &f64| (-1e-6..=1.0 + 1e-6).contains(at);
+            assert!(begins.iter().all(in_bounds), "{life}: {begins:?}");
+            // Of a thousand each tenth gets about a hundred; fewer than 40 is no chance.
+            for tenth in 0..10 {
+                let from = f64::from(tenth) / 10.0;
+                let count = begins.iter().filter(|at| (from..from + 0.1).contains(*at));
+                assert!(count.count() >= 40, "{life}: {tenth}: {begins:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_need_to_renew_grows_with_time() {
+        let tokens = tokens(300);
+        let need = |seconds: f64| tokens.need(SENT.after(Duration::from_secs_f64(seconds)));
+        assert_eq!(need(0.0), Need::Nothing);
+        assert_eq!(need(239.9), Need::Nothing);
+        assert_eq!(need(252.1), Need::Soon);
+        assert_eq!(need(284.9), Need::Soon);
+        assert_eq!(need(285.1), Need::Now { expired: false });
+        assert_eq!(need(300.1), Need::Now { expired: true });
+    }
+
+    #[test]
+    fn tokens_are_masked_when_printed() {
+        let tokens = tokens(300);
+        for printed in [format!("{tokens:?}"), format!("{tokens:#?}")] {
+            assert!(printed.contains("expires_at"), "{printed}");
+            let access = tokens.access.expose();
+            for secret in [access, &access[4..20], "the-refresh-token"] {
+                assert!(!printed.contains(secret), "{printed}");
+            }
+        }
     }
 }

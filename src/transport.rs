@@ -1,6 +1,7 @@
 //! One request, one answer, one deadline. Says what happened; decides nothing.
 
 use std::error::Error as StdError;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use crate::endpoint;
 use crate::error::{Answer, Error, Status};
 use crate::json::Node;
 use crate::lane::{self, Lane};
-use crate::outcome::{self, Advice, Outcome};
+use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
 use crate::secret;
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -42,6 +43,26 @@ pub struct Outgoing<'a> {
     pub is_secret: bool,
     /// Set once the server may have the request.
     pub sent: &'a Arc<AtomicBool>,
+    /// Takes the body of a success instead of memory.
+    pub sink: Option<&'a dyn Sink>,
+}
+
+/// Where a body goes piece by piece. It outlives a cut connection, and then asks for the rest.
+pub trait Sink {
+    /// Says in the request which part is wanted.
+    fn ask(&self, headers: &mut HeaderMap);
+
+    /// The answer begins; its length where the server tells it.
+    fn begin(&self, status: u16, headers: &HeaderMap, length: Option<u64>) -> Result<(), Error>;
+
+    /// More of it. Waits where the caller has something to do first.
+    fn take(&self, bytes: Bytes) -> Pin<Box<dyn Future<Output = Result<(), Error>> + '_>>;
+
+    /// All of it, as far as HTTP can tell.
+    fn end(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + '_>>;
+
+    /// How many bytes the last attempt has brought that there were not before.
+    fn gained(&self) -> u64;
 }
 
 #[derive(Debug)]
@@ -66,15 +87,34 @@ impl Outgoing<'_> {
 pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Failure> {
     // A kept connection that the server has closed meanwhile is noticed here, not in the request.
     lane::settle().await;
-    let timeout = request.timeout;
-    match tokio::time::timeout(timeout, send(lane, &request)).await {
+    let Some(sink) = request.sink else {
+        let whole = async { read(&request, send(lane, &request).await?).await };
+        return in_time(&request, whole).await;
+    };
+    let response = in_time(&request, send(lane, &request)).await?;
+    if response.status().is_success() {
+        pour(&request, response, sink).await
+    } else {
+        in_time(&request, read(&request, response)).await
+    }
+}
+
+async fn in_time<T>(
+    request: &Outgoing<'_>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(request.timeout, work).await {
         Ok(result) => result,
         Err(_) => {
+            let what = match request.sink {
+                None => "no whole answer",
+                Some(_) => "nothing more came",
+            };
             let message = format!(
-                "{}: no whole answer within {} ms: the server is slow or out of reach; try later, \
-                 or raise the timeout",
+                "{}: {what} within {} ms: the server is slow or out of reach; try later, or raise \
+                 the timeout",
                 request.label(),
-                timeout.as_millis()
+                request.timeout.as_millis()
             );
             Err(Failure {
                 error: Error::new(Status::Timeout, message),
@@ -84,13 +124,17 @@ pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Fa
     }
 }
 
-async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<Incoming, Failure> {
+async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<reqwest::Response, Failure> {
     let mut headers = request.headers.clone();
     headers.reserve(6);
     headers.insert(ACCEPT, JSON_FIRST);
-    if request.is_secret {
-        // Unpacking would leave copies of the tokens about.
+    if request.is_secret || request.sink.is_some() {
+        // Unpacking would leave copies of the tokens about; and lengths and parts of a file are
+        // counted as they are sent.
         headers.insert(ACCEPT_ENCODING, IDENTITY);
+    }
+    if let Some(sink) = request.sink {
+        sink.ask(&mut headers);
     }
     headers.insert(USER_AGENT, request.user_agent.clone());
     if let Some(bearer) = &request.bearer {
@@ -112,7 +156,7 @@ async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<Incoming, Failure> 
         request.sent.store(true, Ordering::Relaxed);
     }
     match builder.headers(headers).send().await {
-        Ok(response) => read(request, response).await,
+        Ok(response) => Ok(response),
         Err(why) => {
             if why.is_connect() {
                 request.sent.store(was_sent, Ordering::Relaxed);
@@ -134,12 +178,21 @@ async fn read(
     }
     // What the server announces is believed up to a point: memory follows what really comes.
     let room = announced.unwrap_or(0).min(16 << 20);
-    let mut body = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    let mut body = Vec::new();
+    if body
+        .try_reserve(usize::try_from(room).unwrap_or(0))
+        .is_err()
+    {
+        return Err(no_room(request));
+    }
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 if (body.len() + chunk.len()) as u64 > request.limit {
                     return Err(too_large(request, status));
+                }
+                if body.try_reserve(chunk.len()).is_err() {
+                    return Err(no_room(request));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -156,6 +209,49 @@ async fn read(
             Bytes::from(body)
         },
     })
+}
+
+/// The same into a sink. The timeout is for each piece: a large file may take as long as it comes.
+async fn pour(
+    request: &Outgoing<'_>,
+    mut response: reqwest::Response,
+    sink: &dyn Sink,
+) -> Result<Incoming, Failure> {
+    let local = |error| Failure {
+        error,
+        outcome: Outcome::Final,
+    };
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let length = response.content_length();
+    sink.begin(status, &headers, length).map_err(local)?;
+    loop {
+        let piece = async {
+            let piece = response.chunk().await;
+            piece.map_err(|why| failure(request, &why))
+        };
+        match in_time(request, piece).await? {
+            Some(bytes) => sink.take(bytes).await.map_err(local)?,
+            None => break,
+        }
+    }
+    sink.end().await.map_err(local)?;
+    Ok(Incoming {
+        status,
+        headers,
+        body: Bytes::new(),
+    })
+}
+
+fn no_room(request: &Outgoing<'_>) -> Failure {
+    let message = format!(
+        "{}: there is not enough memory left for the answer",
+        request.label()
+    );
+    Failure {
+        error: Error::new(Status::Io, message),
+        outcome: Outcome::Final,
+    }
 }
 
 fn too_large(request: &Outgoing<'_>, status: u16) -> Failure {
@@ -313,6 +409,13 @@ impl Incoming {
             _ => Status::Protocol,
         };
         let advice = Advice::read(&self.headers, wall);
+        let status = match advice.after {
+            // Whatever the reason: what counts is the wait.
+            Some(wait) if wait > LONGEST_ASKED_WAIT && outcome::is_transient(self.status) => {
+                Status::RateLimited
+            }
+            _ => status,
+        };
         let mut message = format!(
             "{method} {}: the server answered {}",
             endpoint::display(url),

@@ -37,9 +37,15 @@ fn every_function_of_the_header_is_tried() {
 #[test]
 fn null_and_text_that_is_none_are_refused_by_every_function() {
     let program = c::compile("tests/c/arguments.c");
-    let sandbox = Sandbox::start(Config::default());
-    let printed = c::run(&mut c::command_at(&program, &sandbox));
-    assert_eq!(printed, "");
-    // A sign-in and three requests that are as they should be; nothing that was refused came here.
-    assert_eq!(sandbox.counters().total, 4);
+    for tls in [false, true] {
+        let sandbox = Sandbox::start(Config {
+            tls,
+            ..Config::default()
+        });
+        let folder = c::scratch("downloads");
+        let printed = c::run(c::command_at(&program, &sandbox).arg(&folder));
+        assert_eq!(printed, "");
+        // A sign-in and seven requests that are as they should be; nothing that was refused came here.
+        assert_eq!(sandbox.counters().total, 8);
+    }
 }

@@ -5,11 +5,20 @@ mod support;
 use support::c;
 use support::sandbox::{Config, Sandbox};
 
-fn run(case: &str, config: Config) -> String {
+/// Over http and https; returns what it printed.
+fn run(case: &str, config: Config) -> [String; 2] {
+    [false, true].map(|tls| {
+        let config = config.clone();
+        run_once(case, Config { tls, ..config })
+    })
+}
+
+fn run_once(case: &str, config: Config) -> String {
     let program = c::compile("tests/c/callbacks.c");
+    let tls = config.tls;
     let sandbox = Sandbox::start(config);
     let printed = c::run(c::command_at(&program, &sandbox).arg(case));
-    print!("{printed}");
+    print!("tls: {tls}\n{printed}");
     printed
 }
 
@@ -28,8 +37,15 @@ fn a_token_callback_is_told_of_every_new_pair_and_not_of_the_first() {
 
 #[test]
 fn a_token_callback_is_told_once_in_order_and_by_one_thread_at_a_time() {
-    run("threads", Config::default());
-    run("threads", rotating());
+    // By far the longest: once each way.
+    run_once("threads", Config::default());
+    run_once(
+        "threads",
+        Config {
+            tls: true,
+            ..rotating()
+        },
+    );
 }
 
 #[test]
@@ -40,7 +56,10 @@ fn a_slow_token_callback_delays_its_own_call_alone() {
 #[test]
 fn a_log_callback_gets_lines_up_to_its_level() {
     let printed = run("levels", Config::default());
-    assert!(printed.contains("GET http://127.0.0.1:"), "{printed}");
+    for (printed, scheme) in printed.iter().zip(["http", "https"]) {
+        let line = format!("GET {scheme}://127.0.0.1:");
+        assert!(printed.contains(&line), "{printed}");
+    }
 }
 
 #[test]

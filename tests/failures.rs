@@ -282,6 +282,28 @@ fn an_error_holds_what_the_server_answered() {
     assert_eq!(answer.number("retry_after_ms"), -1);
 }
 
+/// An answer has the API's own id, or else at least that of the gateway before it.
+#[test]
+fn an_error_has_the_request_id_of_the_api_or_else_of_the_gateway() {
+    let sandbox = Sandbox::start(Config::default());
+    let mut program = Dialogue::signed_in(&sandbox);
+    let (api, gateway) = ("X-Moesif-Transaction-Id: api-1", "Apigw-Requestid: gw-2");
+    for (headers, id) in [
+        (vec![api, gateway], "api-1"),
+        (vec![gateway, api], "api-1"),
+        (vec![api], "api-1"),
+        (vec![gateway], "gw-2"),
+        (vec![], ""),
+    ] {
+        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let answer = format!("HTTP/1.1 404 Not Found\r\n{headers}Content-Length: 2\r\n\r\n{{}}");
+        sandbox.clear_faults();
+        sandbox.fault(Fault::new("/echo/", FaultKind::Raw(answer.into_bytes())));
+        let answer = program.get("echo/");
+        assert_eq!(answer.expect("ERROR_NOT_FOUND").get("id"), id);
+    }
+}
+
 #[test]
 fn wrong_credentials_are_refused_and_never_tried_again() {
     let sandbox = Sandbox::start(Config::default());

@@ -12,36 +12,69 @@ fn count(usual: &str) -> String {
     std::env::var("EVRIM_TEST_EXPIRIES").unwrap_or_else(|_| usual.to_owned())
 }
 
-fn run(config: Config, arguments: &[&str]) {
+fn run(tls: bool, config: Config, arguments: &[&str]) {
     let program = c::compile("tests/c/many_threads.c");
-    let sandbox = Sandbox::start(config);
+    let sandbox = Sandbox::start(Config { tls, ..config });
     let printed = c::run(c::command_at(&program, &sandbox).args(arguments));
-    print!("{printed}");
+    print!("tls: {tls}, {printed}");
+}
+
+/// The server takes the token back.
+fn revoked(tls: bool, rotate: bool) {
+    let config = Config {
+        rotate,
+        rotation_gap: Duration::from_millis(if rotate { 5 } else { 0 }),
+        ..Config::default()
+    };
+    run(tls, config, &["rounds", &count("20")]);
+}
+
+/// The token runs out by itself.
+fn runs_out(tls: bool, rotate: bool) {
+    let config = Config {
+        access_lifetime: Duration::from_secs(1),
+        rotate,
+        ..Config::default()
+    };
+    run(tls, config, &["expiries", &count("8"), "1"]);
 }
 
 #[test]
 fn each_revoked_token_is_renewed_once() {
-    run(Config::default(), &["rounds", &count("20")]);
+    revoked(false, false);
+}
+
+#[test]
+fn each_revoked_token_is_renewed_once_over_https() {
+    revoked(true, false);
 }
 
 #[test]
 fn each_revoked_token_is_renewed_once_where_refresh_tokens_rotate() {
-    let config = Config {
-        rotate: true,
-        rotation_gap: Duration::from_millis(5),
-        ..Config::default()
-    };
-    run(config, &["rounds", &count("20")]);
+    revoked(false, true);
+}
+
+#[test]
+fn each_revoked_token_is_renewed_once_where_refresh_tokens_rotate_over_https() {
+    revoked(true, true);
 }
 
 #[test]
 fn each_token_that_runs_out_is_renewed_once() {
-    for rotate in [false, true] {
-        let config = Config {
-            access_lifetime: Duration::from_secs(1),
-            rotate,
-            ..Config::default()
-        };
-        run(config, &["expiries", &count("8"), "1"]);
-    }
+    runs_out(false, false);
+}
+
+#[test]
+fn each_token_that_runs_out_is_renewed_once_over_https() {
+    runs_out(true, false);
+}
+
+#[test]
+fn each_token_that_runs_out_is_renewed_once_where_refresh_tokens_rotate() {
+    runs_out(false, true);
+}
+
+#[test]
+fn each_token_that_runs_out_is_renewed_once_where_refresh_tokens_rotate_over_https() {
+    runs_out(true, true);
 }

@@ -3,10 +3,9 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::environment;
-use crate::error::{Error, Result, Status};
 use crate::ffi::error::evrim_error;
 use crate::ffi::guard;
-use crate::ffi::library::to_c_string;
+use crate::ffi::library::{copy, evrim_string_free};
 use crate::ffi::options::{evrim_options, or_default};
 use crate::ffi::status::evrim_status;
 
@@ -211,13 +210,10 @@ pub unsafe extern "C" fn evrim_copy_tokens(
         let tokens = guard::shared(client, "client")?.0.tokens();
         let first = copy(tokens.access.expose())?;
         if let Some(text) = &tokens.refresh {
-            let second = to_c_string(text.expose());
-            if second.is_null() {
+            *refresh = copy(text.expose()).inspect_err(|_| {
                 // SAFETY: just made, and given to nobody.
-                unsafe { crate::ffi::library::evrim_string_free(first) };
-                return Err(out_of_memory());
-            }
-            *refresh = second;
+                unsafe { evrim_string_free(first) };
+            })?;
         }
         *access = first;
         if let Some(end) = end {
@@ -263,7 +259,8 @@ pub unsafe extern "C" fn evrim_clone(
 /// Ends the calls that are running on this handle, in any thread: they return
 /// `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
 /// not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
-/// to begin.
+/// to begin. Where the server takes each refresh token only once, a renewal that is cancelled may have
+/// used it up; the next one signs in, if the client can.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evrim_cancel(client: *mut evrim_client) {
     guard::value((), || {
@@ -298,23 +295,11 @@ pub unsafe extern "C" fn evrim_free(client: *mut evrim_client) {
         }
         // SAFETY: the caller passes a client of this library, once; the count that it holds goes.
         let client = unsafe { Arc::from_raw(client) };
-        client.0.cancel();
+        client.0.close();
         Some(())
     });
 }
 
 fn hand_over(client: Client) -> *mut evrim_client {
     Arc::into_raw(Arc::new(evrim_client(client))).cast_mut()
-}
-
-fn copy(text: &str) -> Result<*mut c_char> {
-    let copy = to_c_string(text);
-    if copy.is_null() {
-        return Err(out_of_memory());
-    }
-    Ok(copy)
-}
-
-fn out_of_memory() -> Error {
-    Error::new(Status::Io, "there is not enough memory left")
 }

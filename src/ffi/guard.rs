@@ -45,6 +45,17 @@ pub fn io(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> ev
     call(error, work)
 }
 
+/// Changes a handle that one thread has for itself; a value that is refused changes nothing.
+pub fn set<T>(
+    handle: *mut T,
+    name: &str,
+    change: impl FnOnce(&mut T) -> Result<()>,
+) -> evrim_status {
+    call(std::ptr::null_mut::<*mut evrim_error>(), || {
+        change(handle_mut(handle, name)?)
+    })
+}
+
 /// Runs a function that can't fail: NULL or a panic give its neutral value.
 pub fn value<T>(neutral: T, work: impl FnOnce() -> Option<T>) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -148,4 +159,82 @@ pub fn bytes_out(bytes: Option<&Bytes>, len: *mut usize) -> Option<*const u8> {
     bytes
         .filter(|bytes| !bytes.is_empty())
         .map(|bytes| bytes.as_ptr())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+    use std::ptr::null_mut;
+
+    use super::*;
+    use crate::ffi::error::{evrim_error_message, evrim_error_status};
+
+    /// What a panic may carry: something that panics again as soon as it is dropped.
+    struct Again;
+
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("a panic inside a panic");
+        }
+    }
+
+    /// The status that a call returned and that of its error, and the error's message.
+    fn outcome(work: impl FnOnce() -> Result<()>) -> (i32, i32, String) {
+        let mut made = null_mut();
+        let status = call(&raw mut made, work);
+        // SAFETY: `made` is NULL or an error that `call` just made; it is freed once.
+        unsafe {
+            let message = CStr::from_ptr(evrim_error_message(made));
+            let message = message.to_str().expect("UTF-8").to_owned();
+            let said = evrim_error_status(made);
+            error::free(made);
+            (status as i32, said as i32, message)
+        }
+    }
+
+    const INTERNAL: i32 = evrim_status::EVRIM_ERROR_INTERNAL as i32;
+
+    #[test]
+    fn a_panic_becomes_an_internal_error() {
+        let (status, said, message) = outcome(|| panic!("what was inside"));
+        assert_eq!((status, said), (INTERNAL, INTERNAL));
+        assert!(message.contains("libevrim"), "{message}");
+        // What the panic says may hold anything: it is not passed on.
+        assert!(!message.contains("what was inside"), "{message}");
+    }
+
+    #[test]
+    fn a_panic_whose_payload_panics_when_dropped_does_too() {
+        let (status, said, _) = outcome(|| panic_any(Again));
+        assert_eq!((status, said), (INTERNAL, INTERNAL));
+        assert_eq!(value(7, || panic_any(Again)), 7);
+    }
+
+    #[test]
+    fn a_panic_without_a_place_for_the_error_has_its_status_all_the_same() {
+        for work in [call, io] {
+            let status = work(null_mut(), || panic!("a fault"));
+            assert_eq!(status as i32, INTERNAL);
+        }
+        let status = set(&raw mut *Box::new(1), "number", |_| panic!("a fault"));
+        assert_eq!(status as i32, INTERNAL);
+    }
+
+    #[test]
+    fn a_panic_in_a_function_that_can_not_fail_gives_its_neutral_value() {
+        assert_eq!(value(-1, || panic!("a fault")), -1);
+        assert_eq!(value(-1, || None), -1);
+        assert_eq!(value(-1, || Some(1)), 1);
+    }
+
+    #[test]
+    fn a_call_after_a_panic_is_like_any_other() {
+        outcome(|| panic!("what was inside"));
+        let (status, said, message) = outcome(|| Ok(()));
+        assert_eq!((status, said, message.as_str()), (0, 0, "no error"));
+        let (status, said, message) = outcome(|| Err(null("client")));
+        let refused = evrim_status::EVRIM_ERROR_INVALID_ARGUMENT as i32;
+        assert_eq!((status, said), (refused, refused));
+        assert_eq!(message, "client is NULL");
+    }
 }

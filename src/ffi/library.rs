@@ -2,6 +2,7 @@ use std::ffi::{CStr, c_char};
 
 use zeroize::Zeroize;
 
+use crate::error::{Error, Result, Status};
 use crate::ffi::guard;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -33,15 +34,16 @@ pub unsafe extern "C" fn evrim_string_free(string: *mut c_char) {
     });
 }
 
-/// A copy of `text` for the caller to free; NULL where memory is out.
-pub fn to_c_string(text: &str) -> *mut c_char {
+/// A copy of `text` for the caller to free.
+pub fn copy(text: &str) -> Result<*mut c_char> {
     // SAFETY: the block is one byte longer than the text, and NULL is not written to.
     unsafe {
         let copy = libc::malloc(text.len() + 1).cast::<u8>();
-        if !copy.is_null() {
-            std::ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
-            copy.add(text.len()).write(0);
+        if copy.is_null() {
+            return Err(Error::new(Status::Io, "there is not enough memory left"));
         }
-        copy.cast()
+        std::ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
+        copy.add(text.len()).write(0);
+        Ok(copy.cast())
     }
 }

@@ -7,6 +7,7 @@
 
 mod callback;
 mod client;
+mod download;
 mod error;
 mod guard;
 mod library;
@@ -14,6 +15,7 @@ mod library;
 mod memory;
 mod options;
 mod request;
+mod resources;
 mod response;
 mod sigpipe;
 mod status;

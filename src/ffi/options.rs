@@ -310,9 +310,7 @@ pub fn set(
     options: *mut evrim_options,
     change: impl FnOnce(&mut Options) -> Result<()>,
 ) -> evrim_status {
-    guard::call(std::ptr::null_mut::<*mut evrim_error>(), || {
-        change(&mut guard::handle_mut(options, "options")?.0)
-    })
+    guard::set(options, "options", |options| change(&mut options.0))
 }
 
 fn not_empty<'a>(text: &'a str, name: &str) -> Result<&'a str> {

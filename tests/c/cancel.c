@@ -10,17 +10,52 @@
 
 static evrim_client *line;
 
-/* Slack for a busy machine; what was measured is printed. */
-static const double MOST_MS = 1000;
+/* What is promised. A busy machine may keep a thread waiting, so each wait is tried a few times, and of those the
+   quickest counts. */
+static const double PROMISED_MS = 100;
+enum { TRIES = 5, MOST_WAITS = 16 };
+
+static struct {
+    char what[128];
+    double quickest;
+} waits[MOST_WAITS];
+static int wait_count;
+
+static void note(const char *what, double milliseconds)
+{
+    int i = 0;
+    printf("%s: ended after %.1f ms\n", what, milliseconds);
+    while (i < wait_count && strcmp(waits[i].what, what) != 0) {
+        i++;
+    }
+    if (i == wait_count) {
+        CHECK(wait_count < MOST_WAITS);
+        snprintf(waits[wait_count].what, sizeof waits[wait_count].what, "%s", what);
+        waits[wait_count++].quickest = milliseconds;
+    } else if (milliseconds < waits[i].quickest) {
+        waits[i].quickest = milliseconds;
+    }
+}
+
+static bool all_were_prompt(void)
+{
+    int i;
+    for (i = 0; i < wait_count; i++) {
+        if (waits[i].quickest >= PROMISED_MS) {
+            printf("%s: late\n", waits[i].what);
+            return false;
+        }
+    }
+    return true;
+}
 
 static void cancel_and_join(struct caller *caller, const char *what)
 {
     double begin = now_ms();
     evrim_cancel(caller->client);
     join(caller);
-    printf("%s: cancelled after %.1f ms\n", what, caller->ended - begin);
     EXPECT_STATUS(EVRIM_ERROR_CANCELLED, caller->status);
-    CHECK(caller->ended - begin < MOST_MS);
+    note(what, caller->ended - begin);
 }
 
 /* Cancels a call in the wait that a fault leads to; the next one on the handle is answered. */
@@ -108,14 +143,15 @@ static int listener_on(struct sockaddr_in *address, int backlog)
     return listener;
 }
 
-static evrim_client *client_of(const char *host, const struct sockaddr_in *address)
+static evrim_client *client_of(const char *scheme, const char *host,
+                               const struct sockaddr_in *address)
 {
     char url[64];
     evrim_client *client;
     evrim_error *error;
     evrim_status status;
     evrim_options *options = evrim_options_new();
-    snprintf(url, sizeof url, "http://%s:%d/prod", host, ntohs(address->sin_port));
+    snprintf(url, sizeof url, "%s://%s:%d/prod", scheme, host, ntohs(address->sin_port));
     CHECK(evrim_options_set_allow_insecure_http(options, true) == EVRIM_OK);
     CHECK(evrim_options_set_proxy(options, NULL) == EVRIM_OK);
     CHECK(evrim_options_set_validate_on_start(options, false) == EVRIM_OK);
@@ -134,7 +170,7 @@ static void connects(void)
     int filling[FILL];
     struct caller caller;
     pthread_t server;
-    evrim_client *client = client_of("127.0.0.1", &address);
+    evrim_client *client = client_of("http", "127.0.0.1", &address);
     int i;
     for (i = 0; i < FILL; i++) {
         filling[i] = socket(AF_INET, SOCK_STREAM, 0);
@@ -158,19 +194,38 @@ static void connects(void)
     close(listener);
 }
 
-/* The driver has getaddrinfo() replaced: "slow.test" is never found, "quick.test" at once. */
+/* The connection is there, and the other side never says a word of TLS. */
+static void shakes_hands(void)
+{
+    struct sockaddr_in address;
+    int listener = listener_on(&address, 16), connection;
+    struct caller caller;
+    char hello;
+    evrim_client *client = client_of("https", "127.0.0.1", &address);
+    start(&caller, client, GET_REPORTS);
+    connection = accept(listener, NULL, NULL);
+    CHECK(connection >= 0);
+    CHECK(recv(connection, &hello, 1, MSG_PEEK) == 1);
+    sleep_ms(50);
+    cancel_and_join(&caller, "TLS handshake");
+    evrim_free(client);
+    close(connection);
+    close(listener);
+}
+
+/* The driver has getaddrinfo() replaced: of "slow.test" every other look-up takes for ever. */
 static void resolves_names(void)
 {
     struct sockaddr_in address;
     int listener = listener_on(&address, 16);
     struct caller caller;
     pthread_t server;
-    evrim_client *client = client_of("slow.test", &address);
+    evrim_client *client = client_of("http", "slow.test", &address);
     CHECK(pthread_create(&server, NULL, answer_all, &listener) == 0);
     start(&caller, client, GET_REPORTS);
     sleep_ms(300);
     cancel_and_join(&caller, "name resolution");
-    /* From the second time on the name is found. */
+    /* The second time the name is found. */
     get_ok(client, "reports/");
     evrim_free(client);
     shutdown(listener, SHUT_RDWR);
@@ -228,7 +283,7 @@ static void hands_the_renewal_over(void)
             start(&waiters[i], client, kind == 0 ? REFRESH : GET_REPORTS);
         }
         sleep_ms(300);
-        cancel_and_join(&leader, "the one that renews");
+        cancel_and_join(&leader, kind == 0 ? "the one that refreshes" : "the one that renews");
         for (i = 0; i < WAITERS; i++) {
             join(&waiters[i]);
             EXPECT_STATUS(EVRIM_OK, waiters[i].status);
@@ -267,9 +322,7 @@ static void frees_during_calls(void)
             last = callers[i].ended;
         }
     }
-    printf("freed during 16 calls: the last ended after %.1f ms\n", last - begin);
-    /* Valgrind makes everything slow. */
-    CHECK(last - begin < (getenv("SLOW") ? 20000 : MOST_MS));
+    note("the last of 16 calls of a freed client", last - begin);
     clear_faults(line);
 }
 
@@ -478,6 +531,7 @@ int main(int argc, char **argv)
         {"body", in_the_middle_of_a_body},
         {"back-off", back_off},
         {"connect", connects},
+        {"handshake", shakes_hands},
         {"name", resolves_names},
         {"renewal", waits_for_anothers_renewal},
         {"hand-over", hands_the_renewal_over},
@@ -491,16 +545,27 @@ int main(int argc, char **argv)
         {"any-moment", at_any_moment},
     };
     size_t i;
+    int try;
     CHECK(argc == 2);
     /* A promise that is not kept must not hold up the tests. */
     alarm(100);
     line = control_line();
     for (i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        if (strcmp(CASES[i].name, argv[1]) == 0) {
-            CASES[i].run();
-            evrim_free(line);
-            return 0;
+        if (strcmp(CASES[i].name, argv[1]) != 0) {
+            continue;
         }
+        for (try = 0; try < TRIES; try++) {
+            CASES[i].run();
+            /* Valgrind makes everything slow. */
+            if (all_were_prompt() || getenv("EVRIM_TEST_SLOW") != NULL) {
+                evrim_free(line);
+                return 0;
+            }
+            clear_faults(line);
+            control(line, "DELETE", "counters", NULL);
+        }
+        fprintf(stderr, "%s: not within %.0f ms in %d tries\n", argv[1], PROMISED_MS, TRIES);
+        return 1;
     }
     return 2;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MOST_FIELDS 8
 
@@ -221,6 +222,160 @@ static void request(const char *method, const char *path, const void *body, size
     say_response();
 }
 
+/* What a download told and wrote; a limit ends it. */
+struct heard {
+    unsigned times;
+    uint64_t done;
+    int64_t total;
+    uint64_t written;
+    uint64_t sum;
+    uint64_t stop_at;
+    bool backwards;
+    int pause_ms;
+};
+
+static bool hear_progress(void *user_data, uint64_t done, int64_t total)
+{
+    struct heard *heard = user_data;
+    heard->times++;
+    heard->backwards = heard->backwards || done < heard->done;
+    heard->done = done;
+    heard->total = total;
+    return heard->stop_at == 0 || done < heard->stop_at;
+}
+
+/* Has enough when it has been called so often. */
+static bool lose_patience(void *user_data, uint64_t done, int64_t total)
+{
+    struct heard *heard = user_data;
+    hear_progress(user_data, done, total);
+    return heard->times < 3;
+}
+
+/* The sum depends on each byte's place. */
+static bool hear_bytes(void *user_data, const uint8_t *bytes, size_t len)
+{
+    struct heard *heard = user_data;
+    size_t at;
+    for (at = 0; at < len; at++)
+        heard->sum += bytes[at] * (heard->written + at + 1);
+    heard->written += len;
+    if (heard->pause_ms > 0) {
+        struct timespec pause = {0, heard->pause_ms * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+    return heard->stop_at == 0 || heard->written < heard->stop_at;
+}
+
+static void say_heard(const struct heard *heard)
+{
+    printf("times=%u\n", heard->times);
+    printf("done=%" PRIu64 "\n", heard->done);
+    printf("total=%" PRId64 "\n", heard->total);
+    printf("written=%" PRIu64 "\n", heard->written);
+    printf("sum=%" PRIu64 "\n", heard->sum);
+    printf("backwards=%s\n", heard->backwards ? "yes" : "no");
+}
+
+/* The calls that go on for a while; false for any other. */
+static bool obey_at_length(char **field)
+{
+    struct pair before = tokens();
+    struct heard heard = {0, 0, -2, 0, 0, 0, false, 0};
+    evrim_error *error = NULL;
+    evrim_status status;
+    char *saved_as = NULL;
+
+    if (strcmp(field[0], "download") == 0) {
+        heard.stop_at = field[3] ? number(field[3]) : 0;
+        status = evrim_download(client, field[1], field[2], hear_progress, &heard, &saved_as, &error);
+    } else if (strcmp(field[0], "download_stalled") == 0) {
+        status = evrim_download(client, field[1], field[2], lose_patience, &heard, &saved_as, &error);
+    } else if (strcmp(field[0], "download_report") == 0) {
+        status = evrim_download_report(client, (int64_t)number(field[1]), field[2], field[3],
+                                       hear_progress, &heard, &saved_as, &error);
+    } else if (strcmp(field[0], "download_to") == 0) {
+        heard.stop_at = field[2] ? number(field[2]) : 0;
+        heard.pause_ms = field[2] && field[3] ? (int)number(field[3]) : 0;
+        status = evrim_download_to(client, field[1], hear_bytes, hear_progress, &heard, &error);
+    } else if (strcmp(field[0], "wait_for_task") == 0) {
+        heard.stop_at = field[3] ? number(field[3]) : 0;
+        evrim_response_free(response);
+        response = NULL;
+        status = evrim_wait_for_task(client, field[1], (uint32_t)number(field[2]), hear_progress,
+                                     &heard, &response, &error);
+        say(status, error, before);
+        say_heard(&heard);
+        say_response();
+        return true;
+    } else {
+        free_pair(before);
+        return false;
+    }
+    say(status, error, before);
+    say_heard(&heard);
+    printf("saved_as=%s\n", saved_as ? saved_as : "");
+    evrim_string_free(saved_as);
+    return true;
+}
+
+/* The named calls: get_reports, get_report 1, get_task ID and so on. */
+static bool obey_by_name(char **field)
+{
+    typedef evrim_status list_fn(evrim_client *, evrim_response **, evrim_error **);
+    typedef evrim_status item_fn(evrim_client *, int64_t, evrim_response **, evrim_error **);
+    static const struct {
+        const char *list_name;
+        list_fn *list;
+        const char *item_name;
+        item_fn *item;
+    } kinds[] = {
+        {"get_reports", evrim_get_reports, "get_report", evrim_get_report},
+        {"get_runs", evrim_get_runs, "get_run", evrim_get_run},
+        {"get_sections", evrim_get_sections, "get_section", evrim_get_section},
+        {"get_paragraphs", evrim_get_paragraphs, "get_paragraph", evrim_get_paragraph},
+        {"get_tasks", evrim_get_tasks, "", NULL},
+    };
+    struct pair before = tokens();
+    evrim_error *error = NULL;
+    evrim_response *old = response;
+    evrim_status status = EVRIM_ERROR_INTERNAL;
+    bool known = true;
+    size_t at;
+
+    for (at = 0; at < sizeof kinds / sizeof kinds[0]; at++) {
+        if (strcmp(field[0], kinds[at].list_name) == 0) {
+            status = kinds[at].list(client, &response, &error);
+            break;
+        }
+        if (strcmp(field[0], kinds[at].item_name) == 0) {
+            status = kinds[at].item(client, strtoll(field[1], NULL, 10), &response, &error);
+            break;
+        }
+    }
+    if (at < sizeof kinds / sizeof kinds[0]) {
+        /* One of the above. */
+    } else if (strcmp(field[0], "get_task") == 0) {
+        status = evrim_get_task(client, field[1], &response, &error);
+    } else if (strcmp(field[0], "submit_research") == 0) {
+        status = evrim_submit_research(client, field[1], field[2], field[3], field[4],
+                                       field[4] ? field[5] : NULL,
+                                       field[4] && field[5] ? field[6] : NULL, &response, &error);
+    } else if (strcmp(field[0], "next_page") == 0) {
+        status = evrim_next_page(client, old, &response, &error);
+    } else {
+        known = false;
+    }
+    if (!known) {
+        free_pair(before);
+        return false;
+    }
+    evrim_response_free(old);
+    say(status, error, before);
+    say_response();
+    return true;
+}
+
 /* Makes the call; false for one that is not known. */
 static bool obey(char **field)
 {
@@ -272,10 +427,11 @@ static bool obey(char **field)
         if (body == NULL)
             die("out of memory");
         memset(body, 'x', len);
+        body[0] = body[len - 1] = '"';
         request("POST", field[1], body, len);
         free(body);
     } else {
-        return false;
+        return obey_at_length(field) || obey_by_name(field);
     }
     return true;
 }

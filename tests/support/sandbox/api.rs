@@ -29,7 +29,7 @@ pub async fn answer(shared: &Shared, call: &Call) -> Reply {
     };
 
     let negotiated = match route {
-        Route::Generate(..) | Route::Echo => Some(Shape::Json),
+        Route::Generate(..) | Route::Echo | Route::Blob(_) => Some(Shape::Json),
         _ => negotiate(call.header(header::ACCEPT)),
     };
     let reply = match negotiated {
@@ -94,6 +94,18 @@ async fn view(shared: &Shared, route: &Route, call: &Call) -> Reply {
             None => missing("reports"),
         },
         Route::Echo => echo(call),
+        Route::Blob(size) => blob(*size, call),
+    }
+}
+
+/// A file of so many bytes; `?plain` has nothing to take it up again by, `?chunked` no length.
+fn blob(size: u64, call: &Call) -> Reply {
+    let mut reply = Reply::new(200, "application/octet-stream", "");
+    reply.blob = Some(0..size);
+    match call.query.as_str() {
+        "plain" => reply,
+        "chunked" => reply.header("x-chunked", "yes"),
+        _ => range::apply(reply, &format!("\"blob-{size}\""), call),
     }
 }
 

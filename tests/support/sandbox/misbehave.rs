@@ -46,7 +46,7 @@ pub async fn answer(
         }
         FaultKind::Truncate(count) => {
             let reply = right().await;
-            let payload = Payload::truncated(&reply.body, count);
+            let payload = reply.truncated(count);
             reply.with_payload(payload)
         }
         FaultKind::Html => {

@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+pub mod blob;
 mod clock;
 mod config;
 mod control;

@@ -45,9 +45,14 @@ impl Payload {
     pub fn truncated(bytes: &Bytes, count: usize) -> Payload {
         let start = bytes.slice(..count.min(bytes.len()));
         let start = (!start.is_empty()).then_some(start);
+        Payload::cut_off(start.into_iter(), bytes.len() as u64)
+    }
+
+    /// All these pieces, announced as a part of more, and then the end.
+    pub fn cut_off(pieces: impl Iterator<Item = Bytes> + Send + 'static, length: u64) -> Payload {
         Payload::Pieces(Pieces {
             cut: true,
-            ..Pieces::new(start.into_iter(), Some(bytes.len() as u64))
+            ..Pieces::new(pieces, Some(length))
         })
     }
 

@@ -9,11 +9,11 @@ pub fn apply(reply: Reply, etag: &str, call: &Call) -> Reply {
     if !condition.is_empty() && condition != etag {
         return reply;
     }
-    let length = reply.body.len();
+    let length = reply.length();
     match parse(call.header(header::RANGE), length) {
         Asked::Whole => reply,
         Asked::Part(start, end) => {
-            reply.body = reply.body.slice(start..end);
+            reply.cut_out(start..end);
             reply.status = StatusCode::PARTIAL_CONTENT;
             reply.header(
                 "content-range",
@@ -27,19 +27,19 @@ pub fn apply(reply: Reply, etag: &str, call: &Call) -> Reply {
 
 enum Asked {
     Whole,
-    Part(usize, usize),
+    Part(u64, u64),
     Nothing,
 }
 
 /// One range; a header that is wrong or asks for several is ignored, as the standard allows.
-fn parse(range: &str, length: usize) -> Asked {
+fn parse(range: &str, length: u64) -> Asked {
     let Some((first, last)) = range
         .strip_prefix("bytes=")
         .and_then(|range| range.split_once('-'))
     else {
         return Asked::Whole;
     };
-    match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+    match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
         (Ok(start), Ok(end)) if start <= end && start < length => {
             Asked::Part(start, end.saturating_add(1).min(length))
         }

@@ -1,5 +1,6 @@
 //! One answer while it is being made, and how it is dressed to be sent.
 
+use super::blob;
 use super::gzip;
 use super::payload::Payload;
 use super::shared::uuid;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// A request with its body, as far as any answer depends on it.
 pub struct Call {
@@ -70,6 +72,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
+    /// In place of the body: these places of a blob.
+    pub blob: Option<Range<u64>>,
     gzip: Option<Bytes>,
 }
 
@@ -82,6 +86,7 @@ impl Reply {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             headers: vec![("content-type".into(), content_type.into())],
             body: body.into(),
+            blob: None,
             gzip: None,
         }
     }
@@ -153,8 +158,42 @@ impl Reply {
         self
     }
 
+    /// How long the body is.
+    pub fn length(&self) -> u64 {
+        match &self.blob {
+            Some(places) => places.end - places.start,
+            None => self.body.len() as u64,
+        }
+    }
+
+    /// A part of the body in its place.
+    pub fn cut_out(&mut self, part: Range<u64>) {
+        match &mut self.blob {
+            Some(places) => *places = places.start + part.start..places.start + part.end,
+            None => self.body = self.body.slice(part.start as usize..part.end as usize),
+        }
+    }
+
+    /// The first `count` bytes, announced as all of them, and then the end.
+    pub fn truncated(&self, count: usize) -> Payload {
+        match &self.blob {
+            Some(places) => {
+                let end = places.end.min(places.start + count as u64);
+                Payload::cut_off(blob::pieces(places.start..end), self.length())
+            }
+            None => Payload::truncated(&self.body, count),
+        }
+    }
+
     pub fn into_response(self) -> Response<Payload> {
-        let payload = Payload::whole(self.body);
+        let payload = match &self.blob {
+            Some(places) => {
+                let announced = !self.headers.iter().any(|(name, _)| name == "x-chunked");
+                let length = announced.then(|| self.length());
+                Payload::pieces(blob::pieces(places.clone()), length)
+            }
+            None => Payload::whole(self.body),
+        };
         respond(self.status, &self.headers, payload)
     }
 

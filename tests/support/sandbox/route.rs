@@ -14,6 +14,7 @@ pub enum Route {
     PagedReports,
     PagedReport(u64),
     Echo,
+    Blob(u64),
 }
 
 impl Route {
@@ -29,6 +30,7 @@ impl Route {
             ["generate", id, format] => Route::Generate(number(id)?, Format::named(format)?),
             ["v0", "reports"] => Route::PagedReports,
             ["v0", "reports", id] => Route::PagedReport(number(id)?),
+            ["blob", size] => Route::Blob(number(size)?),
             ["echo", ..] => Route::Echo,
             ["tasks", id] if is_uuid(id) => Route::Resource("tasks", Some(id.to_owned())),
             [list] => Route::Resource(resource(list)?, None),
