@@ -142,7 +142,7 @@ uninstall: docs
 	if [ -e $(DOCS)/evrim.html ]; then \
 	    cd $(DOCS)/man3 && for page in *.3; do rm -f $(DESTDIR)$(MANDIR)/man3/$$page; done; \
 	fi
-	-rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(LICENSEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null
+	rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(LICENSEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 clean:
 	$(CARGO) clean

@@ -203,14 +203,19 @@ typedef struct evrim_request_options evrim_request_options;
 typedef enum {
     /** There is nothing at this pointer. */
     EVRIM_JSON_NONE = 0,
+    /** `null`. */
     EVRIM_JSON_NULL = 1,
+    /** `true` or `false`. */
     EVRIM_JSON_BOOL = 2,
     /** A whole number that fits into an `int64_t`. */
     EVRIM_JSON_INT = 3,
     /** Any other number. */
     EVRIM_JSON_DOUBLE = 4,
+    /** A string. */
     EVRIM_JSON_STRING = 5,
+    /** An array. */
     EVRIM_JSON_ARRAY = 6,
+    /** An object. */
     EVRIM_JSON_OBJECT = 7,
 } evrim_json_type;
 

@@ -13,21 +13,20 @@ def write(header, version, examples, path):
     (_, title), *opening = header.opening
     contents, sections = [], []
 
-    def section(heading, body, entries=()):
-        key = heading.lower().replace(" ", "-")
+    def section(heading, key, body, entries=()):
         listed = "".join(f'<li><a href="#{name}"><code>{name}</code></a></li>' for name in entries)
         contents.append(f'<li><a href="#{key}">{escape(heading)}</a>{f"<ul>{listed}</ul>" if listed else ""}</li>')
         sections.append(f'<section id="{key}"><h2>{escape(heading)}</h2>\n{body}</section>\n')
 
     topics = "".join(f"<h3>{topic}</h3>\n{page.blocks(about)}" for topic, about in header.topics.items())
-    section("Conventions", topics)
+    section("Conventions", "conventions", topics)
     for group in [*header.groups, header.types]:
         body = page.blocks(group.about) + "".join(page.item(item) for item in group.items)
-        section(group.title, body, [item.name for item in group.items])
+        section(group.title, group.key(), body, [item.name for item in group.items])
     programs = "".join(
         f'<h3 id="{name}">{name}</h3>\n<pre><code>{page.linked(text)}</code></pre>\n' for name, text in examples.all()
     )
-    section("Programs", programs, [name for name, _ in examples.all()])
+    section("Programs", "programs", programs, [name for name, _ in examples.all()])
 
     template = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
     filled = {

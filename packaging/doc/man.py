@@ -9,7 +9,7 @@ COMPILE = "cc program.c $(pkg-config --cflags --libs evrim)"
 
 
 def page_of(group):
-    return "libevrim-" + group.title.split(" and ")[0].lower().replace(" ", "-")
+    return "libevrim-" + group.key()
 
 
 def write(header, version, date, examples, folder):

@@ -37,6 +37,10 @@ class Group:
     about: list
     items: list
 
+    def key(self):
+        """The title, as a part of a file's name or of a link."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("'", ""))
+
 
 @dataclass
 class Header:
