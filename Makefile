@@ -3,6 +3,7 @@
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make check-long the tests that take minutes, in full, and those against Django with them
 #   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
 
 CARGO ?= cargo
@@ -58,6 +59,15 @@ demo:
 check:
 	$(CARGO) test
 
+# What takes minutes: 10,000 sign-ins, 200 ends of a token in 64 threads, a server that is down for a
+# minute. Most of it is waiting, so all goes on at once.
+check-long:
+	$(CARGO) test --no-run
+	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
+
+long-%:
+	$(CARGO) test --test $* -- --test-threads=8 over_and_over runs_out for_a_while
+
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
 	.ci/check-install
@@ -93,4 +103,4 @@ uninstall:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-django check-install check-abi install uninstall clean
+.PHONY: all demo check check-long check-django check-install check-abi install uninstall clean

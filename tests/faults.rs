@@ -706,9 +706,7 @@ fn the_deadline_of_a_call_bounds_everything() {
 
 #[test]
 fn a_server_that_answers_503_for_a_while_is_waited_for() {
-    // A real minute if asked for.
-    let is_long = std::env::var_os("EVRIM_TEST_LONG").is_some();
-    let down = Duration::from_secs(if is_long { 60 } else { 3 });
+    let down = Duration::from_secs(if support::is_long() { 60 } else { 3 });
     let scene = Scene::new(Options::default());
     scene.sandbox.fault(Fault::status("*", 503));
     let start = Instant::now();

@@ -5,7 +5,7 @@
  *     many_threads expiries COUNT SECONDS   the token runs out by itself, after so many seconds
  *
  * The first needs the sandbox. The second also runs against a real server (EVRIM_SERVER=django), where
- * only what the client itself sent can be counted. COUNT is EVRIM_TEST_EXPIRIES, or 15, if not given.
+ * only what the client itself sent can be counted.
  */
 #include <evrim.h>
 
@@ -132,10 +132,11 @@ static void *in_rounds(void *unused)
     return NULL;
 }
 
-static void *until_done(void *unused)
+/* Each in its own time, so that they don't all come at once again and again. */
+static void *until_done(void *number)
 {
-    (void)unused;
-    const struct timespec pause = {0, 200 * 1000 * 1000};
+    const long milliseconds = 300 + 400 * *(int *)number / THREADS;
+    const struct timespec pause = {0, milliseconds * 1000 * 1000};
     while (!is_done()) {
         call();
         nanosleep(&pause, NULL);
@@ -181,9 +182,12 @@ static void nothing(void)
 static void run(void *(*work)(void *), void (*meanwhile)(void))
 {
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+    int numbers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, work, &numbers[i]) != 0)
             fail("no more threads");
+    }
     meanwhile();
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
@@ -192,8 +196,7 @@ static void run(void *(*work)(void *), void (*meanwhile)(void))
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "expiries";
-    const char *expiries = getenv("EVRIM_TEST_EXPIRIES");
-    long count = argc > 2 ? atol(argv[2]) : expiries != NULL ? atol(expiries) : 15;
+    long count = argc > 2 ? atol(argv[2]) : 15;
     double life = argc > 3 ? atof(argv[3]) : 2;
     const char *server = getenv("EVRIM_SERVER");
     int is_sandbox = server == NULL || strcmp(server, "django") != 0;
