@@ -27,12 +27,12 @@ fn revoked(tls: bool, rotate: bool) {
 /// The token runs out by itself.
 fn runs_out(tls: bool, rotate: bool) {
     let config = Config {
-        access_lifetime: Duration::from_secs(1),
+        access_lifetime: Duration::from_secs(2),
         rotate,
         ..Config::default()
     };
-    let count = if support::is_long() { "200" } else { "5" };
-    run(tls, config, &["expiries", count, "1"]);
+    let count = if support::is_long() { "200" } else { "4" };
+    run(tls, config, &["expiries", count, "2"]);
 }
 
 #[test]

@@ -42,10 +42,12 @@ static void fail(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
-static void check(evrim_status status, evrim_error *error, const char *what)
+/* `error` by its place: the call that fills it is an argument as well, and may come after it. */
+static void check(evrim_status status, evrim_error **error, const char *what)
 {
     if (status != EVRIM_OK)
-        fail("%s: %s: %s", what, evrim_status_name((int32_t)status), evrim_error_message(error));
+        fail("%s: %s: %s", what, evrim_status_name((int32_t)status),
+             evrim_error_message(error ? *error : NULL));
 }
 
 static const char *variable(const char *name)
@@ -68,7 +70,7 @@ static void call(void)
     evrim_response *response = NULL;
     evrim_error *error = NULL;
     int64_t id = 0;
-    check(evrim_request(client, "GET", PATH, NULL, 0, &response, &error), error, PATH);
+    check(evrim_request(client, "GET", PATH, NULL, 0, &response, &error), &error, PATH);
     if (!evrim_response_int(response, "/id", &id) || id != 2)
         fail("another report came than was asked for");
     evrim_response_free(response);
@@ -115,7 +117,7 @@ static evrim_client *from_token(const char *access, const char *refresh, int wat
               "log");
         check(evrim_options_set_token_callback(options, on_tokens, NULL, NULL), NULL, "tokens");
     }
-    check(evrim_from_token(variable("EVRIM_URL"), access, refresh, options, &made, &error), error,
+    check(evrim_from_token(variable("EVRIM_URL"), access, refresh, options, &made, &error), &error,
           "from_token");
     evrim_options_free(options);
     return made;
@@ -152,7 +154,7 @@ static evrim_response *control(const char *method, const char *path)
     evrim_error *error = NULL;
     if (controller == NULL)
         controller = from_token("opaque", NULL, 0);
-    check(evrim_request(controller, method, path, NULL, 0, &response, &error), error, path);
+    check(evrim_request(controller, method, path, NULL, 0, &response, &error), &error, path);
     return response;
 }
 
