@@ -43,7 +43,6 @@ fn compilers() -> Vec<String> {
     for compiler in missing {
         println!("{compiler} is not installed: skipped");
     }
-    assert!(!present.is_empty(), "there is no C++ compiler");
     present
 }
 

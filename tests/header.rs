@@ -232,3 +232,55 @@ fn it_defines_nothing_but_its_own_names() {
         assert!(name.starts_with("EVRIM_"), "{name}");
     }
 }
+
+#[test]
+fn the_result_of_every_function_that_can_fail_must_be_used() {
+    let header = header();
+    let lines: Vec<&str> = header.lines().collect();
+    let mut marked = 0;
+    for (at, line) in lines.iter().enumerate() {
+        if line.starts_with([' ', '#', '/', '*'])
+            || !line.contains(" evrim_")
+            || !line.contains('(')
+        {
+            continue;
+        }
+        // That one asks for a status, and does nothing.
+        let can_fail = line.starts_with("evrim_status ") && !line.contains(" evrim_error_status(");
+        let is_marked = at > 0 && lines[at - 1] == "EVRIM_MUST_USE";
+        assert_eq!(is_marked, can_fail, "{line}");
+        marked += usize::from(is_marked);
+    }
+    // So that a change in how functions are written does not make this test blind.
+    assert!(marked > 30, "{marked}");
+    let all = lines.iter().filter(|line| **line == "EVRIM_MUST_USE");
+    assert_eq!(all.count(), marked);
+}
+
+/// For the day when a function is to go: whoever calls it is told, and with what to do instead.
+#[test]
+fn a_deprecated_function_is_a_warning_that_names_its_successor() {
+    let declared = "#include <evrim.h>\n\
+                    EVRIM_DEPRECATED(\"use evrim_newer()\") int evrim_old(int number);\n";
+    let called = format!("{declared}int f(void);\nint f(void) {{ return evrim_old(1); }}\n");
+    for (language, standard) in [("c", "c99"), ("c++", "c++11")] {
+        compiles(language, standard, &[], declared);
+        let quiet = ["-Wno-deprecated-declarations"];
+        compiles(language, standard, &quiet, &called);
+    }
+    let source = c::scratch("header").join("deprecated.c");
+    fs::write(&source, &called).expect("a source file");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let output = Command::new(compiler)
+        .args(c::FLAGS)
+        .args(["-fsyntax-only", "-I"])
+        .arg(c::root().join("include"))
+        .arg(&source)
+        .output()
+        .expect("a C compiler");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for word in ["evrim_old", "deprecated", "use evrim_newer()"] {
+        assert!(said.contains(word), "{said}");
+    }
+}
