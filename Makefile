@@ -66,7 +66,7 @@ check-long:
 	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
 
 long-%:
-	$(CARGO) test --test $* -- --test-threads=8 over_and_over runs_out for_a_while
+	$(CARGO) test --test $* -- --test-threads=8 --include-ignored over_and_over runs_out for_a_while silence
 
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
