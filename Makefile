@@ -2,9 +2,14 @@
 #
 #   make            the library, as it is installed: $(CARGO_TARGET_DIR)/release/install
 #   make demo       builds, starts a local Evrim server, and runs examples/c/quickstart.c against it
+#   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
+#   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make check-long the tests that take minutes, in full, and those against Django with them
-#   make install    PREFIX, LIBDIR, INCLUDEDIR and DESTDIR as usual; make uninstall takes it away again
+#   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
+#                   make bench-update puts the last run into README.md
+#   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
+#                   make uninstall takes it away again
 
 CARGO ?= cargo
 INSTALL ?= install
@@ -13,12 +18,15 @@ CARGO_TARGET_DIR ?= target
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/evrim
+LICENSEDIR ?= $(PREFIX)/share/licenses/evrim
 DESTDIR ?=
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 STATIC_LIBS := $(shell cat packaging/static-libraries)
-CMAKEDIR := $(LIBDIR)/cmake/evrim
+CMAKEDIR ?= $(LIBDIR)/cmake/evrim
 
 # Fills in a file of packaging/.
 space := $(subst ,, )
@@ -26,6 +34,7 @@ FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDED
     -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
     -e 's|@MAJOR@|$(word 1,$(subst ., ,$(VERSION)))|' -e 's|@MINOR@|$(word 2,$(subst ., ,$(VERSION)))|' \
     -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|' -e 's|@CMAKE_STATIC_LIBS@|$(subst $(space),;,$(STATIC_LIBS))|' \
+    -e 's|@LIBDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(LIBDIR)")|' \
     -e 's|@INCLUDEDIR_FROM_CMAKE@|$(shell realpath -m --relative-to="$(CMAKEDIR)" "$(INCLUDEDIR)")|'
 
 RELEASE := $(CARGO_TARGET_DIR)/release
@@ -34,8 +43,10 @@ DEBUG := $(CARGO_TARGET_DIR)/debug
 DEMO := $(CARGO_TARGET_DIR)/demo
 SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -type f)
 LINK := packaging/link packaging/evrim.symbols packaging/static-libraries
+DOCS := $(CARGO_TARGET_DIR)/docs
+LICENSES := LICENSE LICENSE-APACHE LICENSE-MIT
 
-all: $(BUILT)/libevrim.so.$(VERSION)
+all: $(BUILT)/libevrim.so.$(VERSION) docs
 
 # Files, so that "make install" as root builds nothing if "make" has been run before.
 $(RELEASE)/libevrim.a: $(SOURCES)
@@ -46,15 +57,32 @@ $(BUILT)/libevrim.so.$(VERSION): $(RELEASE)/libevrim.a $(LINK)
 	packaging/link $< $(BUILT)
 	@touch $@
 
-demo:
+# Whoever installs the library needs no doxygen: there are no man pages then.
+ifneq ($(and $(shell command -v doxygen),$(shell command -v python3)),)
+docs: $(DOCS)/evrim.html
+else
+docs:
+	@echo "docs: skipped, doxygen or python3 is not installed"
+endif
+
+$(DOCS)/evrim.html: include/evrim.h Cargo.toml $(wildcard packaging/doc/* examples/c/*)
+	packaging/doc/build $(DOCS)
+
+demo: PROGRAM := quickstart
+demo-research: PROGRAM := research
+# Slow enough to be seen.
+demo-research: SWITCHES := --pending 4 --fault '/generate/*=drip:400:50ms'
+demo-research: ARGUMENTS := https://example.org/ "Glaciers and the sea" "How ice becomes water" $(DEMO)
+
+demo demo-research:
 	@echo "== building the library and the sandbox, a local Evrim server"
 	$(CARGO) build --lib --example sandbox
-	@echo "== compiling examples/c/quickstart.c"
+	@echo "== compiling examples/c/$(PROGRAM).c"
 	@mkdir -p $(DEMO)
 	@ln -sf ../debug/libevrim.so $(DEMO)/libevrim.so.$(SOVERSION)
-	$(CC) -Iinclude examples/c/quickstart.c $(DEMO)/libevrim.so.$(SOVERSION) -o $(DEMO)/quickstart
+	$(CC) -Iinclude examples/c/$(PROGRAM).c $(DEMO)/libevrim.so.$(SOVERSION) -lpthread -o $(DEMO)/$(PROGRAM)
 	@echo "== running it against a sandbox of its own"
-	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox -- $(DEMO)/quickstart
+	LD_LIBRARY_PATH=$(DEMO) $(DEBUG)/examples/sandbox $(SWITCHES) -- $(DEMO)/$(PROGRAM) $(ARGUMENTS)
 
 check:
 	$(CARGO) test
@@ -72,12 +100,26 @@ long-%:
 check-install:
 	.ci/check-install
 
+# The manual: nothing is undocumented, nothing malformed.
+check-docs:
+	.ci/check-docs
+
 # The interface against that of the last release.
 check-abi:
 	packaging/check-abi
 
 check-django:
 	tests/django/check
+
+bench: all
+	python3 benches/bench.py $(BENCH)
+
+bench-update:
+	python3 benches/report.py update
+
+# Whether README.md shows what was measured.
+bench-check:
+	python3 benches/report.py check
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
@@ -86,21 +128,33 @@ install: all
 	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
 	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
 	$(INSTALL) -m 644 include/evrim.h include/evrim.hpp $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -d $(DESTDIR)$(LICENSEDIR)
+	$(INSTALL) -m 644 $(LICENSES) $(DESTDIR)$(LICENSEDIR)
 	$(FILL) packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
 	for file in evrim-config evrim-config-version; do \
 	    $(FILL) packaging/cmake/$$file.cmake.in > $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
 	done
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc $(DESTDIR)$(CMAKEDIR)/*.cmake
+	if [ -e $(DOCS)/evrim.html ]; then \
+	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(DOCDIR) && \
+	    umask 022 && cp -P $(DOCS)/man3/*.3 $(DESTDIR)$(MANDIR)/man3 && \
+	    $(INSTALL) -m 644 $(DOCS)/evrim.html $(DESTDIR)$(DOCDIR); \
+	fi
 
-uninstall:
+# The man pages that are taken away are those that this header has: hence docs.
+uninstall: docs
 	rm -f $(DESTDIR)$(LIBDIR)/libevrim.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libevrim.so.$(SOVERSION) \
 	    $(DESTDIR)$(LIBDIR)/libevrim.so $(DESTDIR)$(LIBDIR)/libevrim.a \
 	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.hpp \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
 	    $(DESTDIR)$(CMAKEDIR)/evrim-config.cmake $(DESTDIR)$(CMAKEDIR)/evrim-config-version.cmake
-	-rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null
+	rm -f $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(LICENSES)) $(DESTDIR)$(DOCDIR)/evrim.html
+	if [ -e $(DOCS)/evrim.html ]; then \
+	    cd $(DOCS)/man3 && for page in *.3; do rm -f $(DESTDIR)$(MANDIR)/man3/$$page; done; \
+	fi
+	-rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(LICENSEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null
 
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo check check-long check-django check-install check-abi install uninstall clean
+.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

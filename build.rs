@@ -162,9 +162,18 @@ fn version_macros(text: &mut String) -> Result<(), Box<dyn Error>> {
         "/** The version of this header; evrim_version() is that of the library. */"
     )?;
     writeln!(text, "#define EVRIM_VERSION \"{}\"", part("")?)?;
-    writeln!(text, "#define EVRIM_VERSION_MAJOR {major}")?;
-    writeln!(text, "#define EVRIM_VERSION_MINOR {minor}")?;
-    writeln!(text, "#define EVRIM_VERSION_PATCH {patch}")?;
+    for (name, number, about) in [
+        ("MAJOR", &major, "changes with what breaks an older program"),
+        (
+            "MINOR",
+            &minor,
+            "changes with what is added; before 1.0 it may break an older program",
+        ),
+        ("PATCH", &patch, "changes with what is mended"),
+    ] {
+        writeln!(text, "/** The part of the version that {about}. */")?;
+        writeln!(text, "#define EVRIM_VERSION_{name} {number}")?;
+    }
     writeln!(
         text,
         "/** To compare: EVRIM_VERSION_NUMBER >= 0x000200 is 0.2.0 or later. */"

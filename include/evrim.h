@@ -1,6 +1,8 @@
 /* Made from src/ffi/ by build.rs; not to be edited. SPDX-License-Identifier: Apache-2.0 OR MIT */
 
-/*
+/**
+ * @file
+ *
  * libevrim: the Evrim client.
  *
  * A client signs in with a user name and a password, or starts from an existing token; every request it
@@ -32,7 +34,8 @@
  *
  * Threads. A client may be used by any number of threads at once; options by one at a time; responses
  * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
- * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads.
+ * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads; a
+ * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
  * A thread that makes calls needs 128 KiB of stack.
  *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold
@@ -48,8 +51,11 @@
 
 /** The version of this header; evrim_version() is that of the library. */
 #define EVRIM_VERSION "0.1.0"
+/** The part of the version that changes with what breaks an older program. */
 #define EVRIM_VERSION_MAJOR 0
+/** The part of the version that changes with what is added; before 1.0 it may break an older program. */
 #define EVRIM_VERSION_MINOR 1
+/** The part of the version that changes with what is mended. */
 #define EVRIM_VERSION_PATCH 0
 /** To compare: EVRIM_VERSION_NUMBER >= 0x000200 is 0.2.0 or later. */
 #define EVRIM_VERSION_NUMBER 0x000100
@@ -83,6 +89,7 @@ extern "C" {
  * a code is never removed and never gets another meaning.
  */
 typedef enum {
+    /** The call succeeded. */
     EVRIM_OK = 0,
     /** An argument is NULL, not UTF-8, empty or out of range where it may not be. */
     EVRIM_ERROR_INVALID_ARGUMENT = 1,
@@ -120,7 +127,10 @@ typedef enum {
     EVRIM_ERROR_NOT_FOUND = 42,
     /** 409: it is at odds with the state of things. */
     EVRIM_ERROR_CONFLICT = 43,
-    /** 429: too many requests; see evrim_error_retry_after_ms(). */
+    /**
+     * 429: too many requests; or any answer that asks for a wait of more than a minute. See
+     * evrim_error_retry_after_ms().
+     */
     EVRIM_ERROR_RATE_LIMITED = 44,
     /** Any other 4xx: the server does not accept the request as it is. */
     EVRIM_ERROR_REQUEST = 45,
@@ -135,7 +145,9 @@ typedef struct evrim_error evrim_error;
 
 /** Versions of TLS. */
 typedef enum {
+    /** TLS 1.2. */
     EVRIM_TLS_1_2 = 12,
+    /** TLS 1.3. */
     EVRIM_TLS_1_3 = 13,
 } evrim_tls_version;
 
@@ -496,7 +508,8 @@ evrim_status evrim_options_set_user_agent(evrim_options *options,
  * that off, which is the default.
  *
  * Callbacks of either kind run on the thread whose call led to them, between two steps of its work and
- * with no lock held: a slow one delays that call alone. Inside one, functions that don't wait for the
+ * with no lock held: a slow one delays that call, and those that wait for a renewal which it is making.
+ * Inside one, functions that don't wait for the
  * server may be used on the same client, evrim_free() and evrim_cancel() among them; those that do
  * return `EVRIM_ERROR_INVALID_ARGUMENT`. Other clients may be used freely. With several threads on a
  * client, log callbacks may run at the same time. A clone made with options that have no callback keeps
@@ -680,7 +693,8 @@ evrim_status evrim_clone(const evrim_client *client,
  * Ends the calls that are running on this handle, in any thread: they return
  * `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
  * not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
- * to begin.
+ * to begin. Where the server takes each refresh token only once, a renewal that is cancelled may have
+ * used it up; the next one signs in, if the client can.
  */
 void evrim_cancel(evrim_client *client);
 
@@ -758,8 +772,9 @@ evrim_status evrim_request_options_add_query(evrim_request_options *options,
                                              const char *value);
 
 /**
- * Sets a header of this request, in place of one of the same name that the client has; NULL for `value`
- * takes it out again. Headers that the library sets itself, such as Authorization, are refused.
+ * Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+ * takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+ * library sets itself, such as Authorization, are refused.
  */
 EVRIM_MUST_USE
 evrim_status evrim_request_options_set_header(evrim_request_options *options,
@@ -768,9 +783,9 @@ evrim_status evrim_request_options_set_header(evrim_request_options *options,
 
 /**
  * Puts a string into the body at an RFC 6901 pointer such as "/title" or "/style/tone"; what it needs
- * escaped is escaped. The objects that lead there are made if they are missing. "-" is the place behind
- * an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the whole
- * body.
+ * escaped is escaped. The objects that lead there are made if they are missing or null. "-" is the place
+ * behind an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the
+ * whole body.
  *
  * `EVRIM_ERROR_INVALID_ARGUMENT` if the pointer does not begin with '/', leads through a value that is
  * neither object nor array, past the end of an array, or more than 100 levels deep; the body is then as
@@ -963,8 +978,8 @@ void evrim_response_free(evrim_response *response);
  * download in which less than 64 KiB came meanwhile. The largest body does not apply.
  *
  * `progress`, unless NULL, is called with `user_data`, the bytes so far and their total, at most ten times
- * a second and at the end. `*saved_as`, unless NULL, is where the file is, to be freed with
- * evrim_string_free().
+ * a second, also while nothing comes, and at the end. `*saved_as`, unless NULL, is where the file is, to be
+ * freed with evrim_string_free().
  *
  * Errors: those of evrim_request(), and `EVRIM_ERROR_IO` if the file can't be written.
  */
@@ -1020,12 +1035,12 @@ evrim_status evrim_download_to(evrim_client *client,
 
 /**
  * Asks for all reports: an array. This and the calls below send one request each, like evrim_request(),
- * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not. `*response` is freed with
- * evrim_response_free().
+ * and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not, and `EVRIM_ERROR_PROTOCOL` for
+ * an answer that is neither a JSON array nor an object. `*response` is freed with evrim_response_free().
  *
- * A report has "/id", and in "/report" its "title", "description" and "sections"; a section has "title",
- * "paragraphs" and "sources"; a paragraph has "title" and "sentences". Members may be null or missing, and
- * there may be others.
+ * A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+ * the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+ * "sentences". Members may be null or missing, and there may be others.
  */
 EVRIM_MUST_USE
 evrim_status evrim_get_reports(evrim_client *client,
@@ -1116,8 +1131,9 @@ evrim_status evrim_submit_research(evrim_client *client,
 
 /**
  * Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
- * The server is asked after half a second, then less and less often, down to every ten seconds. A failure
- * that may pass, such as a server that restarts, does not end the wait.
+ * It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
+ * The server is asked at once, after half a second, and then less and less often, down to every ten
+ * seconds. A failure that may pass, such as a server that restarts, does not end the wait.
  *
  * `timeout_ms` is for the whole wait, in milliseconds: then it is `EVRIM_ERROR_TIMEOUT`, or the error of
  * the last attempt if that failed. 0 is refused. `progress`, unless NULL, is called with `user_data` about

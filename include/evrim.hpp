@@ -5,7 +5,7 @@
  *
  *     try {
  *         evrim::client client("https://api.evrim.ai/prod", user, password);
- *         evrim::response report = client.request("GET", "reports/1/");
+ *         evrim::response report = client.get_report(1);
  *         std::cout << report.string("/report/title").value_or("(no title)") << '\n';
  *     } catch (const evrim::error &error) {
  *         std::cerr << error.what() << '\n';
@@ -13,16 +13,20 @@
  *
  * Header only: there is nothing to link but libevrim. What a call does is told in evrim.h; here is told
  * what C++ adds. A member has the name of its C function without "evrim_" and the handle's name, but
- * where that is a word of the language (int is integer(), double number(), bool boolean()), and
+ * where that is a word of the language (int is integer, double number, bool boolean), and
  * access_token() and copy_refresh_token(), which copy.
  *
- * Handles. client, options, response and secret own one C handle each, free it when they end, and can be
- * moved but not copied. One that was moved from is empty: options are then the defaults again, a response
- * has nothing in it, and a client refuses its calls with status::invalid_argument. get() lends the C
- * handle, release() gives it away, and a constructor takes one over.
+ * Handles. client, options, request_options, response and secret own one C handle each, free it when they
+ * end, and can be moved but not copied. One that was moved from is empty: options are then the defaults
+ * again, a response has nothing in it, and a client refuses its calls with status::invalid_argument. get()
+ * lends the C handle, release() gives it away, and a constructor takes one over.
  *
  * Errors. What fails throws an evrim::error, or std::bad_alloc where the memory for a copy is missing.
  * What can't fail is noexcept.
+ *
+ * Functions that are given to a call, to follow its progress or to take what it brings, run while it does
+ * and are neither copied nor kept. One that returns false ends the call with status::cancelled; one that
+ * returns nothing has it go on. One that throws ends the call too, which then throws the same.
  *
  * Text that goes in is a `const text &`: a string literal, a const char *, a std::string, a
  * std::string_view or a secret. A view need not end in a NUL.
@@ -54,6 +58,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <iterator>
 #include <memory>
 #include <new>
@@ -115,6 +120,18 @@ enum class tls_version : std::int32_t {
     v1_3 = EVRIM_TLS_1_3,
 };
 
+/** An `evrim_json_type`. */
+enum class json_type : std::int32_t {
+    none = EVRIM_JSON_NONE,
+    null = EVRIM_JSON_NULL,
+    boolean = EVRIM_JSON_BOOL,
+    integer = EVRIM_JSON_INT,
+    number = EVRIM_JSON_DOUBLE,
+    string = EVRIM_JSON_STRING,
+    array = EVRIM_JSON_ARRAY,
+    object = EVRIM_JSON_OBJECT,
+};
+
 /** The name of a status code, such as "EVRIM_ERROR_TIMEOUT". */
 inline std::string_view status_name(status code) noexcept
 {
@@ -132,6 +149,10 @@ namespace detail {
 struct free_handle {
     void operator()(evrim_client *handle) const noexcept { evrim_free(handle); }
     void operator()(evrim_options *handle) const noexcept { evrim_options_free(handle); }
+    void operator()(evrim_request_options *handle) const noexcept
+    {
+        evrim_request_options_free(handle);
+    }
     void operator()(evrim_response *handle) const noexcept { evrim_response_free(handle); }
     void operator()(evrim_error *handle) const noexcept { evrim_error_free(handle); }
     void operator()(char *string) const noexcept { evrim_string_free(string); }
@@ -293,6 +314,70 @@ void call(F &&function)
         throw error(handle);
 }
 
+/* The same with a function of the caller's in it, which may have thrown. */
+template <class F>
+void call(const std::exception_ptr &thrown, F &&function)
+{
+    evrim_error *handle = nullptr;
+    const evrim_status code = function(&handle);
+    if (thrown) {
+        evrim_error_free(handle);
+        std::rethrow_exception(thrown);
+    }
+    if (code != EVRIM_OK)
+        throw error(handle);
+}
+
+/* Calls a function of the caller's; says whether to go on. No exception may get into the library, which
+ * is not C++: it is kept until the C call has ended. */
+template <class F, class... A>
+bool go_on(F &function, std::exception_ptr &thrown, A... arguments) noexcept
+{
+    try {
+        if constexpr (std::is_void_v<std::invoke_result_t<F &, A...>>) {
+            function(arguments...);
+            return true;
+        } else {
+            return static_cast<bool>(function(arguments...));
+        }
+    } catch (...) {
+        thrown = std::current_exception();
+        return false;
+    }
+}
+
+/* Whether what a function returns says whether to go on, or is nothing. */
+template <class F, class... A>
+constexpr bool tells_to_go_on()
+{
+    if constexpr (std::is_invocable_v<F &, A...>) {
+        using result = std::invoke_result_t<F &, A...>;
+        return std::is_void_v<result> || std::is_convertible_v<result, bool>;
+    } else {
+        return false;
+    }
+}
+
+/* Pointers to functions and std::function can be empty; lambdas can't. */
+template <class F>
+bool is_empty(const F &function) noexcept
+{
+    if constexpr (std::is_null_pointer_v<F>)
+        return true;
+    else if constexpr (std::is_constructible_v<F, std::nullptr_t>
+                       && std::is_constructible_v<bool, const F &>)
+        return !static_cast<bool>(function);
+    else
+        return false;
+}
+
+/* What does not fit is 0 to the library, which refuses that. */
+inline std::uint32_t count(std::chrono::milliseconds limit) noexcept
+{
+    const bool fits = limit.count() > 0 && limit.count() <= UINT32_MAX;
+    return fits ? static_cast<std::uint32_t>(limit.count()) : 0;
+}
+
 [[noreturn]] inline void refuse(evrim_status code, const char *what)
 {
     const std::string message = std::string(what) + " was refused: " + evrim_status_name(code);
@@ -323,6 +408,9 @@ public:
 private:
     detail::owned<char> string_;
 };
+
+/** The same for a string that is no secret. */
+using owned_string = secret;
 
 /**
  * Text that goes in, for the time of one call. Not to be kept; it is made of the arguments by itself.
@@ -436,18 +524,19 @@ public:
     /** From 1 ms to some 49 days, here and below. */
     options &set_timeout(std::chrono::milliseconds limit)
     {
-        return check(evrim_options_set_timeout_ms(changed(), count(limit)), "the timeout");
+        return check(evrim_options_set_timeout_ms(changed(), detail::count(limit)), "the timeout");
     }
 
     options &set_connect_timeout(std::chrono::milliseconds limit)
     {
-        return check(evrim_options_set_connect_timeout_ms(changed(), count(limit)),
+        return check(evrim_options_set_connect_timeout_ms(changed(), detail::count(limit)),
                      "the connect timeout");
     }
 
     options &set_total_timeout(std::chrono::milliseconds limit)
     {
-        return check(evrim_options_set_total_timeout_ms(changed(), count(limit)), "the total timeout");
+        return check(evrim_options_set_total_timeout_ms(changed(), detail::count(limit)),
+                     "the total timeout");
     }
 
     options &set_ca_file(const text &path)
@@ -538,7 +627,7 @@ public:
                 std::is_invocable_v<const kept &, log_level, std::string_view, std::string_view>,
                 "a log callback takes (log_level, string_view subject, string_view message) and is not "
                 "mutable, as threads may call it at the same time");
-            if (is_empty<kept>(function))
+            if (detail::is_empty<kept>(function))
                 return set_log(level, nullptr, nullptr, nullptr);
             auto owner = std::make_unique<kept>(std::forward<F>(function));
             set_log(level, &tell_log<kept>, owner.get(), &destroy<kept>);
@@ -564,7 +653,7 @@ public:
                                               std::optional<std::chrono::system_clock::time_point>>,
                           "a token callback takes (string_view access, optional<string_view> refresh, "
                           "optional<system_clock::time_point> expires_at)");
-            if (is_empty<kept>(function))
+            if (detail::is_empty<kept>(function))
                 return set_tokens(nullptr, nullptr, nullptr);
             auto owner = std::make_unique<kept>(std::forward<F>(function));
             set_tokens(&tell_tokens<kept>, owner.get(), &destroy<kept>);
@@ -597,13 +686,6 @@ private:
         return *this;
     }
 
-    /* What does not fit is 0 to the library, which refuses that. */
-    static std::uint32_t count(std::chrono::milliseconds limit) noexcept
-    {
-        const bool fits = limit.count() > 0 && limit.count() <= UINT32_MAX;
-        return fits ? static_cast<std::uint32_t>(limit.count()) : 0;
-    }
-
     static std::optional<std::chrono::system_clock::time_point> time(std::int64_t seconds) noexcept
     {
         using clock = std::chrono::system_clock;
@@ -626,16 +708,6 @@ private:
     {
         return check(evrim_options_set_token_callback(changed(), function, data, end),
                      "the token callback");
-    }
-
-    /* Pointers to functions and std::function can be empty; lambdas can't. */
-    template <class F>
-    static bool is_empty(const F &function) noexcept
-    {
-        if constexpr (std::is_constructible_v<F, std::nullptr_t> && std::is_constructible_v<bool, const F &>)
-            return !static_cast<bool>(function);
-        else
-            return false;
     }
 
     /* No exception may get into the library, which is not C++. */
@@ -668,6 +740,87 @@ private:
     }
 
     detail::owned<evrim_options> handle_;
+};
+
+/**
+ * What a request has besides its method and path. A value that is refused throws and changes nothing.
+ * Setters can be chained:
+ *
+ *     client.request_with("GET", "reports/", evrim::request_options().add_query("search", "ice & sea"));
+ *
+ * Those of values take an RFC 6901 pointer into the JSON body, such as "/title", or "/tags/-" to append.
+ * For one thread at a time. Request options that nobody changed hold and allocate nothing.
+ */
+class request_options {
+public:
+    request_options() noexcept = default;
+
+    /** Takes over a C handle; NULL for none. */
+    explicit request_options(evrim_request_options *handle) noexcept : handle_(handle) {}
+
+    request_options &add_query(const text &name, const text &value)
+    {
+        return check(evrim_request_options_add_query(changed(), name.c_str(), value.c_str()),
+                     "the parameter");
+    }
+
+    /** std::nullopt takes the header out again. */
+    request_options &set_header(const text &name, const optional_text &value)
+    {
+        return check(evrim_request_options_set_header(changed(), name.c_str(), value.c_str()),
+                     "the header");
+    }
+
+    request_options &set_string(const text &pointer, const text &value)
+    {
+        return check(evrim_request_options_set_string(changed(), pointer.c_str(), value.c_str()),
+                     "the string");
+    }
+
+    request_options &set_integer(const text &pointer, std::int64_t value)
+    {
+        return check(evrim_request_options_set_int(changed(), pointer.c_str(), value), "the integer");
+    }
+
+    request_options &set_number(const text &pointer, double value)
+    {
+        return check(evrim_request_options_set_double(changed(), pointer.c_str(), value), "the number");
+    }
+
+    request_options &set_boolean(const text &pointer, bool value)
+    {
+        return check(evrim_request_options_set_bool(changed(), pointer.c_str(), value), "the boolean");
+    }
+
+    request_options &set_json(const text &pointer, bytes_view json)
+    {
+        return check(evrim_request_options_set_json(changed(), pointer.c_str(), json.data(), json.size()),
+                     "the JSON");
+    }
+
+    /** The C handle; null while nothing was changed, which C functions take for none. */
+    const evrim_request_options *get() const noexcept { return handle_.get(); }
+
+    evrim_request_options *release() noexcept { return handle_.release(); }
+
+private:
+    evrim_request_options *changed()
+    {
+        if (!handle_)
+            handle_.reset(evrim_request_options_new());
+        if (!handle_)
+            throw std::bad_alloc();
+        return handle_.get();
+    }
+
+    request_options &check(evrim_status code, const char *what)
+    {
+        if (code != EVRIM_OK)
+            detail::refuse(code, what);
+        return *this;
+    }
+
+    detail::owned<evrim_request_options> handle_;
 };
 
 /**
@@ -737,6 +890,67 @@ public:
         return evrim_response_count(handle_.get(), pointer.c_str());
     }
 
+    /** What kind of value is at a pointer. */
+    json_type type(const text &pointer) const noexcept
+    {
+        return static_cast<json_type>(evrim_response_type(handle_.get(), pointer.c_str()));
+    }
+
+    /** The name of the member with this index of the object at a pointer; there are count() of them. */
+    std::optional<std::string_view> key(const text &pointer, std::size_t index) const & noexcept
+    {
+        return detail::view(evrim_response_key(handle_.get(), pointer.c_str(), index));
+    }
+    std::optional<std::string_view> key(const text &pointer, std::size_t index) const && = delete;
+
+    /** The value at a pointer as JSON text; status::protocol if there is none. */
+    [[nodiscard]] owned_string copy_json(const text &pointer) const
+    {
+        char *json = nullptr;
+        detail::call([&](evrim_error **failure) {
+            return evrim_response_copy_json(handle_.get(), pointer.c_str(), &json, failure);
+        });
+        return owned_string(json);
+    }
+
+    /** Like string() and those below it, but what is missing is status::protocol. */
+    std::string_view require_string(const text &pointer) const &
+    {
+        const char *value = nullptr;
+        detail::call([&](evrim_error **failure) {
+            return evrim_response_require_string(handle_.get(), pointer.c_str(), &value, failure);
+        });
+        return value;
+    }
+    std::string_view require_string(const text &pointer) const && = delete;
+
+    std::int64_t require_integer(const text &pointer) const
+    {
+        std::int64_t value = 0;
+        detail::call([&](evrim_error **failure) {
+            return evrim_response_require_int(handle_.get(), pointer.c_str(), &value, failure);
+        });
+        return value;
+    }
+
+    double require_number(const text &pointer) const
+    {
+        double value = 0;
+        detail::call([&](evrim_error **failure) {
+            return evrim_response_require_double(handle_.get(), pointer.c_str(), &value, failure);
+        });
+        return value;
+    }
+
+    bool require_boolean(const text &pointer) const
+    {
+        bool value = false;
+        detail::call([&](evrim_error **failure) {
+            return evrim_response_require_bool(handle_.get(), pointer.c_str(), &value, failure);
+        });
+        return value;
+    }
+
     /** Whether there is a response: false when it was moved from. */
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
@@ -745,6 +959,77 @@ public:
 
 private:
     detail::owned<evrim_response> handle_;
+};
+
+namespace detail {
+
+inline std::optional<response> next_page(evrim_client *client, const response &page)
+{
+    evrim_response *next = nullptr;
+    call([&](evrim_error **failure) { return evrim_next_page(client, page.get(), &next, failure); });
+    if (next == nullptr)
+        return std::nullopt;
+    return response(next);
+}
+
+} // namespace detail
+
+/**
+ * The pages of a list, to go through once. Each is asked for when the loop comes to it, and the one before
+ * is then gone. The client must live as long.
+ *
+ *     for (const evrim::response &page : client.pages("v0/reports/"))
+ *         std::cout << page.count("/results") << '\n';
+ */
+class page_range {
+public:
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = response;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const response *;
+        using reference = const response &;
+
+        iterator() noexcept = default;
+
+        reference operator*() const noexcept { return *range_->page_; }
+        pointer operator->() const noexcept { return &*range_->page_; }
+
+        iterator &operator++()
+        {
+            range_->page_ = detail::next_page(range_->client_, *range_->page_);
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        friend bool operator==(const iterator &one, const iterator &other) noexcept
+        {
+            return one.is_at_end() == other.is_at_end();
+        }
+        friend bool operator!=(const iterator &one, const iterator &other) noexcept
+        {
+            return !(one == other);
+        }
+
+    private:
+        friend class page_range;
+
+        explicit iterator(page_range *range) noexcept : range_(range) {}
+
+        bool is_at_end() const noexcept { return range_ == nullptr || !range_->page_; }
+
+        page_range *range_ = nullptr;
+    };
+
+    page_range(evrim_client *client, response first) noexcept : client_(client), page_(std::move(first)) {}
+
+    iterator begin() noexcept { return iterator(this); }
+    iterator end() noexcept { return iterator(); }
+
+private:
+    evrim_client *client_;
+    std::optional<response> page_;
 };
 
 /** Both tokens of a session, and when the access token ends, if it says so. */
@@ -908,12 +1193,151 @@ public:
      */
     response request(const text &method, const text &path, bytes_view body = bytes_view())
     {
-        evrim_response *answer = nullptr;
-        detail::call([&](evrim_error **failure) {
+        return answer([&](evrim_response **place, evrim_error **failure) {
             return evrim_request(handle_.get(), method.c_str(), path.c_str(), body.data(), body.size(),
-                                 &answer, failure);
+                                 place, failure);
         });
-        return response(answer);
+    }
+
+    /** The same with query, headers and body from request options. */
+    response request_with(const text &method, const text &path, const request_options &choices)
+    {
+        return answer([&](evrim_response **place, evrim_error **failure) {
+            return evrim_request_with(handle_.get(), method.c_str(), path.c_str(), choices.get(), place,
+                                      failure);
+        });
+    }
+
+    response get_reports() { return list(evrim_get_reports); }
+    response get_report(std::int64_t id) { return item(evrim_get_report, id); }
+    response get_runs() { return list(evrim_get_runs); }
+    response get_run(std::int64_t id) { return item(evrim_get_run, id); }
+    response get_sections() { return list(evrim_get_sections); }
+    response get_section(std::int64_t id) { return item(evrim_get_section, id); }
+    response get_paragraphs() { return list(evrim_get_paragraphs); }
+    response get_paragraph(std::int64_t id) { return item(evrim_get_paragraph, id); }
+    response get_tasks() { return list(evrim_get_tasks); }
+
+    response get_task(const text &task_id)
+    {
+        return answer([&](evrim_response **place, evrim_error **failure) {
+            return evrim_get_task(handle_.get(), task_id.c_str(), place, failure);
+        });
+    }
+
+    /** Starts a piece of research; its task comes back. What is left out is the default of evrim.h. */
+    response submit_research(const text &url, const text &title, const text &description,
+                             const optional_text &style = std::nullopt,
+                             const optional_text &tone = std::nullopt,
+                             const optional_text &point_of_view = std::nullopt)
+    {
+        return answer([&](evrim_response **place, evrim_error **failure) {
+            return evrim_submit_research(handle_.get(), url.c_str(), title.c_str(), description.c_str(),
+                                         style.c_str(), tone.c_str(), point_of_view.c_str(), place,
+                                         failure);
+        });
+    }
+
+    /** Waits until a task is no longer pending, for 1 ms to some 49 days; its "/status" says the rest. */
+    response wait_for_task(const text &task_id, std::chrono::milliseconds limit)
+    {
+        return wait_for_task(task_id, limit, nullptr);
+    }
+
+    /** The same with a function that is called about four times a second with the time gone by. */
+    template <class F>
+    response wait_for_task(const text &task_id, std::chrono::milliseconds limit, F &&progress)
+    {
+        using function = std::remove_reference_t<F>;
+        static_assert(std::is_null_pointer_v<std::decay_t<F>>
+                          || detail::tells_to_go_on<function, std::chrono::milliseconds>(),
+                      "the progress of a wait is a function of (std::chrono::milliseconds) that returns "
+                      "bool, whether to go on, or nothing");
+        hooks<function, std::nullptr_t> state{std::addressof(progress), nullptr, nullptr};
+        evrim_response *task = nullptr;
+        detail::call(state.thrown, [&](evrim_error **failure) {
+            return evrim_wait_for_task(handle_.get(), task_id.c_str(), detail::count(limit),
+                                       state.wait(), &state, &task, failure);
+        });
+        return response(task);
+    }
+
+    /** Saves what is at a path in a file or folder; where it is comes back. */
+    owned_string download(const text &path, const text &destination)
+    {
+        return download(path, destination, nullptr);
+    }
+
+    /**
+     * The same with a function that is called with the bytes so far, a std::uint64_t, and the total, a
+     * std::optional of one.
+     */
+    template <class F>
+    owned_string download(const text &path, const text &destination, F &&progress)
+    {
+        return save(progress, [&](auto tell, void *data, char **place, evrim_error **failure) {
+            return evrim_download(handle_.get(), path.c_str(), destination.c_str(), tell, data, place,
+                                  failure);
+        });
+    }
+
+    /** Saves a report as "pdf" or "docx". */
+    owned_string download_report(std::int64_t report_id, const text &format, const text &destination)
+    {
+        return download_report(report_id, format, destination, nullptr);
+    }
+
+    /** The same with a function, as with download(). */
+    template <class F>
+    owned_string download_report(std::int64_t report_id, const text &format, const text &destination,
+                                 F &&progress)
+    {
+        return save(progress, [&](auto tell, void *data, char **place, evrim_error **failure) {
+            return evrim_download_report(handle_.get(), report_id, format.c_str(), destination.c_str(),
+                                         tell, data, place, failure);
+        });
+    }
+
+    /** Passes what is at a path to a function, piece by piece as bytes_views that live until it returns. */
+    template <class W>
+    void download_to(const text &path, W &&write)
+    {
+        download_to(path, std::forward<W>(write), nullptr);
+    }
+
+    /** The same with a second function, as with download(). */
+    template <class W, class F>
+    void download_to(const text &path, W &&write, F &&progress)
+    {
+        using writer = std::remove_reference_t<W>;
+        using function = std::remove_reference_t<F>;
+        static_assert(detail::tells_to_go_on<writer, bytes_view>(),
+                      "what takes a download is a function of (evrim::bytes_view) that returns bool, "
+                      "whether to go on, or nothing");
+        check_progress<function>();
+        hooks<function, writer> state{std::addressof(progress), std::addressof(write), nullptr};
+        detail::call(state.thrown, [&](evrim_error **failure) {
+            return evrim_download_to(handle_.get(), path.c_str(), state.writer(), state.teller(), &state,
+                                     failure);
+        });
+    }
+
+    /** The page after this one of a list in pages; none after the last. */
+    [[nodiscard]] std::optional<response> next_page(const response &page)
+    {
+        return detail::next_page(handle_.get(), page);
+    }
+
+    /** All pages of the list at a path. The first is asked for now. */
+    [[nodiscard]] page_range pages(const text &path)
+    {
+        return page_range(handle_.get(), request("GET", path));
+    }
+
+    /** The same with request options. */
+    [[nodiscard]] page_range pages(const text &path, const request_options &choices)
+    {
+        return page_range(handle_.get(), request_with("GET", path, choices));
     }
 
     /** Whether there is a client: false when it was moved from. */
@@ -923,6 +1347,106 @@ public:
     evrim_client *release() noexcept { return handle_.release(); }
 
 private:
+    /* The functions of one call, and what one of them threw. */
+    template <class F, class W>
+    struct hooks {
+        F *progress;
+        W *write;
+        std::exception_ptr thrown;
+
+        evrim_progress_fn wait() const noexcept
+        {
+            return detail::is_empty(*progress) ? nullptr : &hooks::tell_wait;
+        }
+
+        evrim_progress_fn teller() const noexcept
+        {
+            return detail::is_empty(*progress) ? nullptr : &hooks::tell;
+        }
+
+        evrim_write_fn writer() const noexcept
+        {
+            return detail::is_empty(*write) ? nullptr : &hooks::take;
+        }
+
+        static bool tell_wait([[maybe_unused]] void *data, [[maybe_unused]] std::uint64_t done,
+                              std::int64_t) noexcept
+        {
+            if constexpr (std::is_null_pointer_v<std::remove_cv_t<F>>) {
+                return true;
+            } else {
+                hooks &self = *static_cast<hooks *>(data);
+                return detail::go_on(*self.progress, self.thrown,
+                                     std::chrono::milliseconds(static_cast<std::int64_t>(done)));
+            }
+        }
+
+        static bool tell([[maybe_unused]] void *data, [[maybe_unused]] std::uint64_t done,
+                         [[maybe_unused]] std::int64_t total) noexcept
+        {
+            if constexpr (std::is_null_pointer_v<std::remove_cv_t<F>>) {
+                return true;
+            } else {
+                hooks &self = *static_cast<hooks *>(data);
+                std::optional<std::uint64_t> known;
+                if (total >= 0)
+                    known = static_cast<std::uint64_t>(total);
+                return detail::go_on(*self.progress, self.thrown, done, known);
+            }
+        }
+
+        static bool take(void *data, const std::uint8_t *bytes, std::size_t size) noexcept
+        {
+            hooks &self = *static_cast<hooks *>(data);
+            return detail::go_on(*self.write, self.thrown, bytes_view(bytes, size));
+        }
+    };
+
+    template <class F>
+    static void check_progress() noexcept
+    {
+        static_assert(std::is_null_pointer_v<std::remove_cv_t<F>>
+                          || detail::tells_to_go_on<F, std::uint64_t, std::optional<std::uint64_t>>(),
+                      "the progress of a download is a function of (std::uint64_t done, "
+                      "std::optional<std::uint64_t> total) that returns bool, whether to go on, or "
+                      "nothing");
+    }
+
+    template <class F, class C>
+    static owned_string save(F &progress, C &&download)
+    {
+        check_progress<F>();
+        hooks<F, std::nullptr_t> state{std::addressof(progress), nullptr, nullptr};
+        char *place = nullptr;
+        detail::call(state.thrown, [&](evrim_error **failure) {
+            return download(state.teller(), &state, &place, failure);
+        });
+        return owned_string(place);
+    }
+
+    template <class F>
+    static response answer(F &&function)
+    {
+        evrim_response *handle = nullptr;
+        detail::call([&](evrim_error **failure) { return function(&handle, failure); });
+        return response(handle);
+    }
+
+    response list(evrim_status (*all)(evrim_client *, evrim_response **, evrim_error **))
+    {
+        return answer([&](evrim_response **place, evrim_error **failure) {
+            return all(handle_.get(), place, failure);
+        });
+    }
+
+    response item(evrim_status (*one)(evrim_client *, std::int64_t, evrim_response **, evrim_error **),
+                  std::int64_t id)
+    {
+        return answer([&](evrim_response **place, evrim_error **failure) {
+            return one(handle_.get(), id, place, failure);
+        });
+    }
+
     client clone_with(const evrim_options *choices) const
     {
         evrim_client *handle = nullptr;

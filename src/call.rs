@@ -10,10 +10,11 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 
-use crate::cancel::Cancel;
+use crate::callback::Level;
+use crate::cancel::{Begun, Cancel};
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::events::{Events, Hooks, Level};
+use crate::events::{Events, Hooks};
 use crate::lane::{self, Lane, Lanes};
 use crate::options::{MAX_TOKEN_BODY, Options};
 use crate::outcome::Outcome;
@@ -80,16 +81,19 @@ pub struct Origin<'a> {
 
 impl Origin<'_> {
     /// Runs `work` on this thread until it ends, the deadline passes or someone cancels.
-    pub fn run<T>(&self, work: impl AsyncFnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
-        let process = Process::current();
+    pub fn run<T>(
+        &self,
+        begun: Begun<'_>,
+        work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let Begun { process, cancelled } = begun;
         let events = Events::begin(self.options, self.session, self.hooks, self.deliver_tokens)?;
-        let cancelled = self.cancel.watch(process);
         if self.cancel.is_closed() {
             return Err(cancellation());
         }
         let sent = Arc::new(AtomicBool::new(false));
         let ends = Cell::new(Instant::now() + self.options.total_timeout);
-        self.lanes.run(process, &events, async |lane| {
+        let result = self.lanes.run(process, &events, async |lane| {
             let call = Call {
                 process,
                 options: self.options,
@@ -119,11 +123,12 @@ impl Origin<'_> {
                     ),
                 ))
             };
-            let result = lane::first(stopped, lane::first(work(&call), expired)).await;
-            result.map_err(|error| {
-                let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
-                error.sent(sent)
-            })
+            lane::first(stopped, lane::first(work(&call), expired)).await
+        });
+        // Here, since a callback may end the call as well.
+        result.map_err(|error| {
+            let sent = error.may_have_been_sent() || sent.load(Ordering::Relaxed);
+            error.sent(sent)
         })
     }
 }
@@ -207,6 +212,13 @@ impl Call<'_> {
         self.ends.set(Instant::now() + self.options.total_timeout);
     }
 
+    /// Waits because the caller asked for it: the time does not count.
+    pub async fn rest_until(&self, until: Instant) {
+        let rest = until.saturating_duration_since(Instant::now());
+        self.ends.set(self.ends.get() + rest);
+        tokio::time::sleep_until(until).await;
+    }
+
     /// Tells the caller how far the work is, who may end it.
     pub async fn progress(&self, done: u64, total: Option<u64>) {
         self.events.progress(done, total);
@@ -243,7 +255,8 @@ impl Call<'_> {
         // What can't be waited out is returned now, while the answer still says why.
         let in_time = Instant::now() + wait < self.ends.get();
         // A server that gets on with a large file is not broken.
-        (in_time && (gained >= PROGRESS || self.budget.spend())).then_some(wait)
+        let is_free = gained >= PROGRESS || policy.recovers(attempt, outcome);
+        (in_time && (is_free || self.budget.spend())).then_some(wait)
     }
 
     pub fn log(&self, level: Level, target: &'static str, message: impl FnOnce() -> String) {

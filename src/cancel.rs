@@ -7,6 +7,12 @@ use tokio::sync::futures::Notified;
 
 use crate::process::{PerProcess, Process};
 
+/// A call that has begun.
+pub struct Begun<'a> {
+    pub process: Process,
+    pub cancelled: Notified<'a>,
+}
+
 pub struct Cancel {
     running: PerProcess<Notify>,
     closed: AtomicBool,
@@ -38,8 +44,12 @@ impl Cancel {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Taken when a call begins; counts from that moment, not from the first poll.
-    pub fn watch(&self, process: Process) -> Notified<'_> {
-        self.running.get(process, |_| Notify::new()).notified()
+    /// Taken before anything else that a call does; a cancel counts from that moment.
+    pub fn watch(&self) -> Begun<'_> {
+        let process = Process::current();
+        Begun {
+            process,
+            cancelled: self.running.get(process, |_| Notify::new()).notified(),
+        }
     }
 }

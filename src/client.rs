@@ -8,11 +8,12 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, Url};
 
 use crate::call::{Call, Origin, Plan, Purpose};
-use crate::cancel::Cancel;
+use crate::callback::Level;
+use crate::cancel::{Begun, Cancel};
 use crate::clock::BootTime;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
-use crate::events::{Hooks, Level};
+use crate::events::Hooks;
 use crate::lane::{Lanes, Seat, SessionSeat};
 use crate::options::Options;
 use crate::outcome;
@@ -150,7 +151,7 @@ impl Client {
             hooks: Hooks::default(),
             deliver_tokens: &|| {},
         };
-        let session = origin.run(session)?;
+        let session = origin.run(cancel.watch(), session)?;
         Ok(Client {
             shared: Arc::new(Shared {
                 endpoint,
@@ -224,7 +225,7 @@ impl Client {
                  token",
             ));
         }
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             self.replace(call, Kind::SignIn).await
         })
     }
@@ -237,14 +238,14 @@ impl Client {
                 "there is no refresh token: pass one to evrim_from_token, or sign in with evrim_new",
             ));
         }
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             self.replace(call, Kind::Refresh).await
         })
     }
 
     /// Asks the server whether it accepts the access token. Changes nothing.
     pub fn validate_token(&self) -> Result<bool> {
-        self.run(Purpose::Token, async |call| {
+        self.run(self.begin(), Purpose::Token, async |call| {
             let tokens = self.session().tokens();
             call.verify(&tokens.access).await
         })
@@ -252,13 +253,14 @@ impl Client {
 
     /// Sends a request with a valid token; any answer but a success is an error.
     pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Response> {
+        let begun = self.begin();
         let method = parse_method(method)?;
         let url = self.endpoint().join(path)?;
         let body = match body {
             Some(body) => json_body(body)?,
             None => None,
         };
-        self.run(Purpose::Request, async |call| {
+        self.run(begun, Purpose::Request, async |call| {
             self.answer(
                 call,
                 Ask {
@@ -272,12 +274,13 @@ impl Client {
 
     /// The same with a query, headers and a body that were built rather than written.
     pub fn request_with(&self, method: &str, path: &str, request: &Request) -> Result<Response> {
+        let begun = self.begin();
         let method = parse_method(method)?;
         let mut url = self.endpoint().join(path)?;
         request.query_into(&mut url);
         let body = request.body()?;
         let headers = request.headers_with(&self.options.headers);
-        self.run(Purpose::Request, async |call| {
+        self.run(begun, Purpose::Request, async |call| {
             let ask = Ask {
                 body,
                 headers: Some(&headers),
@@ -285,6 +288,11 @@ impl Client {
             };
             self.answer(call, ask).await
         })
+    }
+
+    /// Goes before all that a call does: from here on it can be cancelled.
+    pub(crate) fn begin(&self) -> Begun<'_> {
+        self.cancel.watch()
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -297,14 +305,16 @@ impl Client {
 
     pub(crate) fn run<T>(
         &self,
+        begun: Begun<'_>,
         asked: Purpose,
         work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
     ) -> Result<T> {
-        self.run_with(asked, Hooks::default(), work)
+        self.run_with(begun, asked, Hooks::default(), work)
     }
 
     pub(crate) fn run_with<T>(
         &self,
+        begun: Begun<'_>,
         asked: Purpose,
         hooks: Hooks<'_>,
         work: impl AsyncFnOnce(&Call<'_>) -> Result<T>,
@@ -325,7 +335,7 @@ impl Client {
             hooks,
             deliver_tokens: &deliver_tokens,
         };
-        origin.run(work)
+        origin.run(begun, work)
     }
 
     /// The answer to one request, whole in memory.
@@ -439,12 +449,13 @@ impl Client {
         }
         let code = incoming.code();
         let is_over = matches!(code.as_deref(), Some("user_not_found" | "user_inactive"));
-        if *renewed || is_over || !session.can_renew(tokens) {
+        // A refresh token from before a change of password is refused like the access token.
+        let by_credentials = code.as_deref() == Some("password_changed");
+        let is_tried = *renewed && !by_credentials;
+        if is_tried || is_over || !session.can_renew(tokens) {
             return Ok(false);
         }
         *renewed = true;
-        // A refresh token from before a change of password is refused like the access token.
-        let by_credentials = code.as_deref() == Some("password_changed");
         if by_credentials && !session.may_sign_in() {
             return Ok(false);
         }
@@ -475,8 +486,8 @@ impl Client {
         seen: &Tokens,
         by_credentials: bool,
     ) -> Result<()> {
-        let result = match &seen.refresh {
-            Some(refresh) if !by_credentials => match self.refreshed(call, refresh).await {
+        let result = match seen.usable_refresh() {
+            Some(refresh) if !by_credentials => match self.refreshed(call, seen, refresh).await {
                 Err(error)
                     if error.status() == Status::Authentication && self.session().may_sign_in() =>
                 {
@@ -500,7 +511,9 @@ impl Client {
                 Turn::Lead(leader) => {
                     let tokens = self.session().tokens();
                     let result = match (kind, &tokens.refresh) {
-                        (Kind::Refresh, Some(refresh)) => self.refreshed(call, refresh).await,
+                        (Kind::Refresh, Some(refresh)) => {
+                            self.refreshed(call, &tokens, refresh).await
+                        }
                         _ => self.signed_in(call).await,
                     };
                     return self.conclude(call, leader, result);
@@ -513,9 +526,21 @@ impl Client {
         }
     }
 
-    async fn refreshed(&self, call: &Call<'_>, refresh: &Secret) -> Result<Tokens> {
+    async fn refreshed(
+        &self,
+        call: &Call<'_>,
+        tokens: &Tokens,
+        refresh: &Secret,
+    ) -> Result<Tokens> {
         let sent = self.now();
-        match call.refresh(refresh).await? {
+        let refreshed = call.refresh(refresh).await;
+        // Only a 401 is the server's own word on the token; a gateway's 403 may pass.
+        let is_refused = |error: &Error| error.status() == Status::Authentication;
+        if matches!(&refreshed, Ok(Refreshed::Lost(_))) || refreshed.as_ref().is_err_and(is_refused)
+        {
+            tokens.refuse_refresh();
+        }
+        match refreshed? {
             Refreshed::Pair(pair) => Tokens::new(pair, Age::NewAt(sent)),
             Refreshed::Lost(_) if self.session().may_sign_in() => self.signed_in(call).await,
             Refreshed::Lost(error) => Err(error),
@@ -534,9 +559,7 @@ impl Client {
         let result = call.sign_in(credentials).await;
         match &result {
             Ok(_) => session.set_sign_in_refused(false),
-            Err(error) if error.status() == Status::Authentication => {
-                session.set_sign_in_refused(true);
-            }
+            Err(error) if is_refusal(error) => session.set_sign_in_refused(true),
             Err(_) => {}
         }
         Tokens::new(result?, Age::NewAt(sent))
@@ -557,7 +580,10 @@ impl Client {
                 call.log(Level::Warn, "token", || {
                     format!("the tokens could not be replaced: {error}")
                 });
-                leader.fail(&error, self.options.patience());
+                // A clone's own way to the server may fail where that of the others does not.
+                if self._own_seat.is_none() || error.http_status().is_some() {
+                    leader.fail(&error, self.options.patience());
+                }
                 Err(error)
             }
         }
@@ -570,6 +596,7 @@ impl Client {
             retries,
             idempotent,
             resends: if idempotent { retries } else { 0 },
+            recovers: false,
         }
     }
 
@@ -603,6 +630,13 @@ fn parse_method(method: &str) -> Result<Method> {
             "method must be an HTTP method in capitals, such as \"GET\" or \"POST\"",
         )),
     }
+}
+
+/// Whether the server will say no again. A locked account is a 403 or a 400 to some.
+fn is_refusal(error: &Error) -> bool {
+    error
+        .http_status()
+        .is_some_and(|status| (400..500).contains(&status) && !outcome::is_transient(status))
 }
 
 fn is_idempotent(method: &Method) -> bool {

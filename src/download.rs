@@ -16,17 +16,20 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use crate::call::{Call, Purpose};
+use crate::callback::{Progress, Write as WriteTo};
 use crate::client::{Ask, Client};
 use crate::disposition;
 use crate::endpoint;
 use crate::error::{Error, Result, Status};
-use crate::events::{Hooks, Progress, Write as WriteTo};
+use crate::events::Hooks;
+use crate::lane;
 use crate::resources;
 use crate::retry::PROGRESS;
 use crate::transport::Sink;
 
 /// The caller is not told of every piece.
 const TICK: Duration = Duration::from_millis(100);
+const IDLE_TICK: Duration = Duration::from_millis(250);
 
 impl Client {
     /// Saves what is at a path in a file, or in a folder under the name that the server proposes. The
@@ -73,12 +76,13 @@ impl Client {
         write: WriteTo<'_>,
         progress: Option<Progress<'_>>,
     ) -> Result<()> {
+        let begun = self.begin();
         let url = self.endpoint().join(path)?;
         let hooks = Hooks {
             progress,
             write: Some(write),
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             let download = Download::new(call, &url, Target::Caller);
             self.pull(call, &url, &download).await
         })
@@ -91,11 +95,12 @@ impl Client {
         name: &str,
         progress: Option<Progress<'_>>,
     ) -> Result<PathBuf> {
+        let begun = self.begin();
         let hooks = Hooks {
             progress,
             ..Hooks::default()
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             // Before the server is asked: a folder that can't be written to is noticed now.
             let partial = Partial::create(destination, name)?;
             let download = Download::new(call, &url, Target::File(RefCell::new(partial)));
@@ -113,7 +118,7 @@ impl Client {
                 sink: Some(download),
                 ..Ask::new(Method::GET, url.clone())
             };
-            match self.send(call, ask).await {
+            match lane::first(self.send(call, ask), download.keep_telling()).await {
                 Ok(_) => return Ok(()),
                 // The part that was asked for is not there: the whole may be.
                 Err(error) if error.http_status() == Some(416) && download.forget() => {}
@@ -138,9 +143,7 @@ struct Download<'a> {
     total: Cell<Option<u64>>,
     /// What names this version of the file, where the server does.
     version: RefCell<Option<HeaderValue>>,
-    /// Comes again, and is passed over.
-    skip: Cell<u64>,
-    /// The most there ever was; and that when the present attempt began, and the clock was restarted.
+    /// The most there ever was, which the caller has; and that when the present attempt began, and the clock was restarted.
     most: Cell<u64>,
     most_before: Cell<u64>,
     most_at_clock: Cell<u64>,
@@ -157,7 +160,6 @@ impl<'a> Download<'a> {
             done: Cell::new(0),
             total: Cell::new(None),
             version: RefCell::new(None),
-            skip: Cell::new(0),
             most: Cell::new(0),
             most_before: Cell::new(0),
             most_at_clock: Cell::new(0),
@@ -182,7 +184,8 @@ impl<'a> Download<'a> {
     fn go_on(&self, headers: &HeaderMap) -> Result<()> {
         let part = content_range(headers);
         let fits = part.is_some_and(|(start, total)| {
-            start == self.done.get() && (total.is_none() || total == self.total.get())
+            let same = total.zip(self.total.get()).is_none_or(|(a, b)| a == b);
+            start == self.done.get() && same
         });
         if self.done.get() == 0 || !fits {
             return Err(self.error(
@@ -190,6 +193,8 @@ impl<'a> Download<'a> {
                 "the server sent another part of the file than was asked for",
             ));
         }
+        let total = part.and_then(|(_, total)| total);
+        self.total.set(self.total.get().or(total));
         Ok(())
     }
 
@@ -201,9 +206,8 @@ impl<'a> Download<'a> {
                 let mut partial = partial.borrow_mut();
                 partial.restart()?;
                 partial.name_after(headers)?;
-                self.done.set(0);
             }
-            Target::Caller if self.done.get() > 0 => {
+            Target::Caller if self.most.get() > 0 => {
                 if version.is_none() || version != *self.version.borrow() {
                     return Err(self.error(
                         Status::Network,
@@ -211,11 +215,10 @@ impl<'a> Download<'a> {
                          it be taken up again; what came first was passed on already",
                     ));
                 }
-                self.skip.set(self.done.get());
-                self.done.set(0);
             }
             Target::Caller => {}
         }
+        self.done.set(0);
         self.version.replace(version);
         self.total.set(length);
         Ok(())
@@ -223,18 +226,17 @@ impl<'a> Download<'a> {
 
     async fn store(&self, bytes: Bytes) -> Result<()> {
         let len = bytes.len() as u64;
-        let known = self.skip.get().min(len);
-        self.skip.set(self.skip.get() - known);
-        self.done.set(self.done.get() + len);
-        let new = bytes.slice(
-            usize::try_from(known)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len())..,
-        );
-        if !new.is_empty() {
-            match &self.target {
-                Target::File(partial) => partial.borrow_mut().write(&new)?,
-                Target::Caller => self.call.write(new).await,
+        let before = self.done.get();
+        self.done.set(before + len);
+        match &self.target {
+            Target::File(partial) => partial.borrow_mut().write(&bytes)?,
+            Target::Caller => {
+                // What comes again is passed over.
+                let known = self.most.get().saturating_sub(before).min(len);
+                let new = bytes.slice(usize::try_from(known).unwrap_or(bytes.len())..);
+                if !new.is_empty() {
+                    self.call.write(new).await;
+                }
             }
         }
         self.most.set(self.most.get().max(self.done.get()));
@@ -253,10 +255,35 @@ impl<'a> Download<'a> {
     }
 
     async fn tell(&self) {
+        if self
+            .told
+            .get()
+            .is_none_or(|(_, told)| told < self.most.get())
+        {
+            self.tell_again().await;
+        }
+    }
+
+    async fn tell_again(&self) {
         let most = self.most.get();
-        if self.told.get().is_none_or(|(_, told)| told < most) {
-            self.told.set(Some((Instant::now(), most)));
-            self.call.progress(most, self.total.get()).await;
+        self.told.set(Some((Instant::now(), most)));
+        // A file that was begun anew may be a smaller one.
+        let total = self.total.get();
+        let done = total.map_or(most, |total| most.min(total));
+        self.call.progress(done, total).await;
+    }
+
+    /// Never ends: also while nothing comes the caller is told, and may say that it is enough.
+    async fn keep_telling<T>(&self) -> T {
+        loop {
+            tokio::time::sleep(IDLE_TICK).await;
+            if self
+                .told
+                .get()
+                .is_none_or(|(told, _)| told.elapsed() >= IDLE_TICK)
+            {
+                self.tell_again().await;
+            }
         }
     }
 }

@@ -5,39 +5,17 @@
 //! no lock held and outside the runtime: so a callback may take its time, and may use other clients.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::callback::{Level, Progress, Write};
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::process::Process;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Error = 1,
-    Warn = 2,
-    Info = 3,
-    Debug = 4,
-}
-
-pub type LogCallback = Arc<dyn Fn(Level, &str, &str) + Send + Sync>;
-pub type TokenCallback = Arc<dyn Fn(&Change<'_>) + Send + Sync>;
-
-/// The tokens of a session after they were replaced.
-pub struct Change<'a> {
-    pub access: &'a str,
-    pub refresh: Option<&'a str>,
-    pub expires_at: Option<i64>,
-}
-
-pub type Progress<'a> = &'a dyn Fn(u64, Option<u64>) -> bool;
-pub type Write<'a> = &'a dyn Fn(&[u8]) -> bool;
-
-/// The callbacks of one call; each returns whether to go on.
+/// The callbacks of one call.
 #[derive(Clone, Copy, Default)]
 pub struct Hooks<'a> {
-    /// So much is done, of so much in all where that is known.
     pub progress: Option<Progress<'a>>,
     /// Takes the body instead of a file.
     pub write: Option<Write<'a>>,
@@ -68,7 +46,13 @@ impl<'a> Events<'a> {
         hooks: Hooks<'a>,
         deliver_tokens: &'a dyn Fn(),
     ) -> Result<Events<'a>> {
-        if session != 0 && INSIDE.get().contains(&session) {
+        let inside = INSIDE.get();
+        if !inside.contains(&0) {
+            return Err(Error::invalid_argument(
+                "callbacks of different clients call each other too deeply",
+            ));
+        }
+        if session != 0 && inside.contains(&session) {
             return Err(Error::invalid_argument(
                 "called from inside a callback of the same client: note what is to be done, and do \
                  it when the call that led here has returned",

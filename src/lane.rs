@@ -9,12 +9,13 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 
+use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::options::Options;
@@ -150,13 +151,16 @@ impl Lanes {
         events: &Events<'_>,
         work: impl AsyncFnOnce(&Lane) -> Result<T>,
     ) -> Result<T> {
-        if tokio::runtime::Handle::try_current().is_ok() {
+        if Handle::try_current().is_ok() {
             return Err(Error::invalid_argument(
                 "called from inside an async runtime, which this call would block: call it from a \
                  thread of its own, such as with spawn_blocking",
             ));
         }
         let lane = self.borrow(process)?;
+        let Some(runtime) = &lane.runtime else {
+            return Err(Error::new(Status::Internal, "a lane without its runtime"));
+        };
         let result = {
             let mut work = Box::pin(async {
                 let result = work(&lane).await;
@@ -166,13 +170,11 @@ impl Lanes {
                 result
             });
             loop {
-                let step =
-                    lane.runtime
-                        .block_on(poll_fn(|context| match work.as_mut().poll(context) {
-                            Poll::Ready(result) => Poll::Ready(Some(result)),
-                            Poll::Pending if !events.is_empty() => Poll::Ready(None),
-                            Poll::Pending => Poll::Pending,
-                        }));
+                let step = runtime.block_on(poll_fn(|context| match work.as_mut().poll(context) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending if !events.is_empty() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }));
                 if !events.is_empty() {
                     let delivered = events.deliver(process);
                     if Process::current() != process {
@@ -197,11 +199,19 @@ impl Lanes {
 
     fn borrow(&self, process: Process) -> Result<Lane> {
         // The one used last is taken first: its connections are the freshest.
-        let idle = lock(self.idle(process)).pop_back();
-        match idle {
-            Some(lane) => Ok(lane),
-            None => self.open(process),
-        }
+        let mut idle = lock(self.idle(process));
+        let stale = match idle.pop_back() {
+            Some(lane) if lane.used.until(SystemClock.boot()) <= KEEP_IDLE => return Ok(lane),
+            Some(lane) => {
+                let mut stale = std::mem::take(&mut *idle);
+                stale.push_back(lane);
+                stale
+            }
+            None => VecDeque::new(),
+        };
+        drop(idle);
+        drop(stale);
+        self.open(process)
     }
 
     /// Takes these lanes out of the list; they go with the last who holds them.
@@ -221,7 +231,7 @@ impl Lanes {
     }
 
     fn give_back(&self, mut lane: Lane) {
-        lane.used = Instant::now();
+        lane.used = SystemClock.boot();
         let mut idle = lock(self.idle(lane.process));
         // Looked at under the lock: a session that ends now closes what is in the list.
         if lane.era != self.era.load(Ordering::Relaxed) {
@@ -230,7 +240,7 @@ impl Lanes {
         }
         // After a burst of threads the extra lanes go, one with each call.
         let stale = match idle.front() {
-            Some(oldest) if lane.used - oldest.used > KEEP_IDLE => idle.pop_front(),
+            Some(oldest) if oldest.used.until(lane.used) > KEEP_IDLE => idle.pop_front(),
             _ => None,
         };
         idle.push_back(lane);
@@ -273,9 +283,9 @@ impl Lanes {
         Ok(Lane {
             process,
             era: self.era.load(Ordering::Relaxed),
-            used: Instant::now(),
+            used: SystemClock.boot(),
             http,
-            runtime: Arc::new(runtime),
+            runtime: Some(runtime),
         })
     }
 }
@@ -283,9 +293,11 @@ impl Lanes {
 pub struct Lane {
     process: Process,
     era: u64,
-    used: Instant,
+    /// On the clock that goes on while the machine sleeps: what was fresh before may be dead after.
+    used: BootTime,
     http: reqwest::Client,
-    runtime: Arc<Runtime>,
+    /// Always there, but while it is dropped.
+    runtime: Option<Runtime>,
 }
 
 impl Lane {
@@ -296,11 +308,15 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        // A parent's sockets and its poller are not the child's to close: one more reference, never
-        // given back, keeps them as they are.
+        // A parent's sockets and its poller are not the child's to close: what is never dropped stays as
+        // it is.
+        let runtime = self.runtime.take();
         if self.process != Process::current() {
             std::mem::forget(self.http.clone());
-            std::mem::forget(self.runtime.clone());
+            std::mem::forget(runtime);
+        } else if let (Some(runtime), Ok(_)) = (runtime, Handle::try_current()) {
+            // A Rust program may drop a client in a runtime of its own, where no other may be waited for.
+            runtime.shutdown_background();
         }
     }
 }

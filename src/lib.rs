@@ -3,7 +3,7 @@
 //! A request travels down this list, its answer up again:
 //! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
 //! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`).
+//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`).
 
 #![deny(unsafe_code)]
 // What a caller passes must not be able to stop the program, and a library does not print.
@@ -20,6 +20,7 @@
 )]
 
 mod call;
+mod callback;
 mod cancel;
 mod client;
 mod clock;
@@ -32,6 +33,7 @@ mod error;
 mod events;
 #[allow(unsafe_code)]
 mod ffi;
+mod fork;
 mod header;
 mod json;
 mod jwt;
@@ -50,12 +52,12 @@ mod tls;
 mod token_calls;
 mod transport;
 
+pub use callback::{Change, Level};
 pub use client::Client;
 #[doc(hidden)]
 pub use clock::{BootTime, Clock};
 pub use environment::client as client_from_env;
 pub use error::{Error, Result, Status};
-pub use events::{Change, Level};
 pub use json::Node;
 pub use options::Options;
 pub use request::Request;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use crate::callback::{Level, LogCallback, TokenCallback};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result, Status};
-use crate::events::{Level, LogCallback, TokenCallback};
 use crate::header;
 use crate::proxy::Proxy;
 use crate::tls::{self, Identity, TlsOptions};

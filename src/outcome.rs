@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
+/// A server that asks for more than this is not waited for: the caller knows better what to do.
+pub const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+
 /// How an attempt ended, as far as trying again is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

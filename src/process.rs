@@ -8,13 +8,22 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-/// The running process. Ask once per call and pass it on: it is a system call.
+use crate::fork;
+
+/// The running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process(u32);
+pub enum Process {
+    Generation(u32),
+    /// Where generations can't be told. In a namespace of its own a child may have its parent's number.
+    Number(u32),
+}
 
 impl Process {
     pub fn current() -> Process {
-        Process(std::process::id())
+        match fork::generation() {
+            Some(generation) => Process::Generation(generation),
+            None => Process::Number(std::process::id()),
+        }
     }
 }
 
@@ -80,8 +89,8 @@ mod tests {
     #[test]
     fn each_process_has_its_own() {
         let value = PerProcess::new();
-        let parent = Process(1);
-        let child = Process(2);
+        let parent = Process::Number(1);
+        let child = Process::Number(2);
         let made = std::cell::Cell::new(0);
         let make = |inherited: Option<&i32>| {
             assert_eq!(inherited.copied().unwrap_or(0), made.get());

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::encode;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::header;
 use crate::json;
 
@@ -78,6 +78,7 @@ impl Request {
         });
         let all: Vec<String> = url
             .query()
+            .filter(|query| !query.is_empty())
             .map(str::to_owned)
             .into_iter()
             .chain(own)
@@ -108,7 +109,11 @@ pub fn json_body(body: &[u8]) -> Result<Option<Bytes>> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Error::invalid_argument("the body is not valid UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|why| not_json(&why))?;
-    Ok(Some(Bytes::copy_from_slice(body)))
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(body.len())
+        .map_err(|_| Error::new(Status::Io, "there is not enough memory left for the body"))?;
+    copy.extend_from_slice(body);
+    Ok(Some(Bytes::from(copy)))
 }
 
 fn not_json(why: &serde_json::Error) -> Error {
@@ -255,5 +260,11 @@ mod tests {
             Some("page=2&q=a%26b%3Dc%20d%2F%C3%BC%3F%23%25&q=")
         );
         assert!(request.add_query("", "x").is_err());
+
+        let mut url = Url::parse("https://host/prod/reports/?").expect("a URL");
+        let mut request = Request::default();
+        request.add_query("q", "x").expect("added");
+        request.query_into(&mut url);
+        assert_eq!(url.query(), Some("q=x"));
     }
 }

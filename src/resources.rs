@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::call::{Call, Purpose};
+use crate::callback::Progress;
 use crate::client::{Ask, Client};
 use crate::encode;
 use crate::error::{Error, Result, Status};
-use crate::events::{Hooks, Progress};
+use crate::events::Hooks;
 use crate::json::Node;
 use crate::response::Response;
 
@@ -78,6 +79,7 @@ impl Client {
 
     /// Starts a piece of research; the answer is its task.
     pub fn submit_research(&self, research: &Research<'_>) -> Result<Response> {
+        let begun = self.begin();
         let Research {
             url,
             title,
@@ -95,12 +97,12 @@ impl Client {
             "point_of_view": point_of_view,
         });
         let url = self.endpoint().join("research/")?;
-        self.run(Purpose::Request, async |call| {
+        self.run(begun, Purpose::Request, async |call| {
             let ask = Ask {
                 body: Some(Bytes::from(body.to_string())),
                 ..Ask::new(Method::POST, url)
             };
-            self.answer(call, ask).await
+            self.json(call, ask).await
         })
     }
 
@@ -118,12 +120,13 @@ impl Client {
                  evrim_get_task",
             ));
         }
+        let begun = self.begin();
         let path = task_path(task_id)?;
         let hooks = Hooks {
             progress,
             ..Hooks::default()
         };
-        self.run_with(Purpose::Request, hooks, async |call| {
+        self.run_with(begun, Purpose::Request, hooks, async |call| {
             let wait = Wait {
                 begun: Instant::now(),
                 ends: Instant::now() + timeout,
@@ -152,6 +155,7 @@ impl Client {
 
     /// The page after this one of a list that comes in pages; `None` after the last.
     pub fn next_page(&self, page: &Response) -> Result<Option<Response>> {
+        let begun = self.begin();
         let next = match page.pointer("/next") {
             None | Some(Node::Null) => return Ok(None),
             Some(next) => next.as_text().ok_or_else(|| {
@@ -162,19 +166,42 @@ impl Client {
             })?,
         };
         let url = self.endpoint().follow(next.as_str())?;
-        self.run(Purpose::Request, async |call| {
-            self.answer(call, Ask::new(Method::GET, url)).await
+        self.run(begun, Purpose::Request, async |call| {
+            self.json(call, Ask::new(Method::GET, url)).await
         })
         .map(Some)
     }
 
     fn get(&self, path: &str) -> Result<Response> {
-        self.run(Purpose::Request, async |call| self.look(call, path).await)
+        self.run(self.begin(), Purpose::Request, async |call| {
+            self.look(call, path).await
+        })
     }
 
     async fn look(&self, call: &Call<'_>, path: &str) -> Result<Response> {
         let url = self.endpoint().join(path)?;
-        self.answer(call, Ask::new(Method::GET, url)).await
+        self.json(call, Ask::new(Method::GET, url)).await
+    }
+
+    /// An answer that is what the API promises, an array or an object: a gateway's page must not pass for
+    /// an empty list. It is not parsed here.
+    async fn json(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
+        let (method, url) = (ask.method.clone(), ask.url.clone());
+        let incoming = self.send(call, ask).await?;
+        if !incoming.body.trim_ascii_start().starts_with(b"{")
+            && !incoming.body.trim_ascii_start().starts_with(b"[")
+        {
+            let wall = self.options().clock.wall();
+            let why = "no JSON where some was due";
+            let tokens = self.tokens();
+            let error = incoming.protocol_error(&method, &url, wall, why);
+            return Err(error.without(tokens.access.expose()));
+        }
+        Ok(Response::new(
+            incoming.status,
+            incoming.headers,
+            incoming.body,
+        ))
     }
 }
 
@@ -186,7 +213,9 @@ struct Wait {
 impl Wait {
     /// False where the time is over.
     async fn sleep(&self, call: &Call<'_>, rest: Duration) -> bool {
-        let until = (Instant::now() + rest).min(self.ends);
+        // A server may ask for a rest that no clock can hold.
+        let until = Instant::now().checked_add(rest);
+        let until = until.map_or(self.ends, |until| until.min(self.ends));
         loop {
             let waited = u64::try_from(self.begun.elapsed().as_millis());
             call.progress(waited.unwrap_or(u64::MAX), None).await;
@@ -194,9 +223,7 @@ impl Wait {
             if now >= until {
                 return now < self.ends;
             }
-            // Waiting is what was asked for.
-            call.restart_clock();
-            sleep_until((now + TICK).min(until)).await;
+            call.rest_until((now + TICK).min(until)).await;
         }
     }
 }

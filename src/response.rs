@@ -1,9 +1,9 @@
 //! An answer of the server: immutable, and read without a JSON library.
 
 use std::ffi::{CStr, CString};
-use std::sync::OnceLock;
 
 use bytes::Bytes;
+use once_cell::race::OnceBox;
 use reqwest::header::HeaderMap;
 
 use crate::error::{Error, Result, Status};
@@ -13,8 +13,9 @@ pub struct Response {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
-    json: OnceLock<Option<Node>>,
-    c_headers: OnceLock<Vec<(String, CString)>>,
+    /// Without locks: a child that was forked while a thread of its parent was at it must not wait for it.
+    json: OnceBox<Option<Node>>,
+    c_headers: OnceBox<Vec<(String, CString)>>,
 }
 
 impl Response {
@@ -23,8 +24,8 @@ impl Response {
             status,
             headers,
             body,
-            json: OnceLock::new(),
-            c_headers: OnceLock::new(),
+            json: OnceBox::new(),
+            c_headers: OnceBox::new(),
         }
     }
 
@@ -39,7 +40,7 @@ impl Response {
     /// A header's value; its name in any case. Several of one name are joined by commas.
     pub fn header(&self, name: &str) -> Option<&CStr> {
         self.c_headers
-            .get_or_init(|| c_headers(&self.headers))
+            .get_or_init(|| Box::new(c_headers(&self.headers)))
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_c_str())
@@ -47,7 +48,9 @@ impl Response {
 
     /// The whole document; parsed once, when first asked for. `None` where the body is no JSON.
     pub fn json(&self) -> Option<&Node> {
-        self.json.get_or_init(|| Node::parse(&self.body)).as_ref()
+        self.json
+            .get_or_init(|| Box::new(Node::parse(&self.body)))
+            .as_ref()
     }
 
     pub fn pointer(&self, pointer: &str) -> Option<&Node> {
@@ -69,6 +72,9 @@ impl Response {
         let found = self.pointer(pointer);
         found.and_then(read).ok_or_else(|| {
             let instead = match (found, self.json()) {
+                (Some(Node::Text(text)), _) if text.as_c_str().is_none() => {
+                    "there is a string with a NUL character in it".to_owned()
+                }
                 (Some(node), _) => format!("there is {}", node.kind()),
                 (None, Some(_)) => "there is nothing".to_owned(),
                 (None, None) => "it is not JSON".to_owned(),

@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::outcome::{Outcome, is_transient};
+use crate::outcome::{LONGEST_ASKED_WAIT, Outcome, is_transient};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// A server that asks for more than this is not waited for: the caller knows better what to do.
-pub const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
 
 /// A download gets on if it brings this much more, in one attempt or in the time for a whole call.
 pub const PROGRESS: u64 = 64 << 10;
@@ -20,12 +18,15 @@ pub struct Policy {
     pub idempotent: bool,
     /// How often it may be sent again when the connection ended before the answer.
     pub resends: u32,
+    /// The answer may hold what can't be had again.
+    pub recovers: bool,
 }
 
 impl Policy {
     /// `attempt` counts from 0. `None`: what came back is the result.
     pub fn next(self, attempt: u32, outcome: Outcome, jitter: f64) -> Option<Duration> {
-        if attempt >= self.retries || !self.allows(attempt, outcome) {
+        let is_spent = attempt >= self.retries && !self.recovers(attempt, outcome);
+        if is_spent || !self.allows(attempt, outcome) {
             return None;
         }
         let asked = match outcome {
@@ -41,15 +42,23 @@ impl Policy {
         }
     }
 
+    /// Whether a lost answer is asked for once more, however little else may be tried again.
+    pub fn recovers(self, attempt: u32, outcome: Outcome) -> bool {
+        self.recovers && attempt == 0 && outcome == Outcome::Broken
+    }
+
     fn allows(self, attempt: u32, outcome: Outcome) -> bool {
         match outcome {
             Outcome::NotConnected => true,
-            Outcome::Broken => attempt < self.resends,
+            Outcome::Broken => attempt < self.resends || self.recovers(attempt, outcome),
             // Whatever its headers say, a success is not asked for twice.
             Outcome::Answer { status, .. } if status < 400 => false,
-            Outcome::Answer { advice, status } => advice
-                .should_retry
-                .unwrap_or(self.idempotent && is_transient(status)),
+            Outcome::Answer { advice, status } => match advice.should_retry {
+                // A 5xx may come after the work was done, whatever it says.
+                Some(true) => self.idempotent || status < 500,
+                Some(false) => false,
+                None => self.idempotent && is_transient(status),
+            },
             Outcome::Final => false,
         }
     }
@@ -103,11 +112,13 @@ mod tests {
         retries: 2,
         idempotent: true,
         resends: 2,
+        recovers: false,
     };
     const POST: Policy = Policy {
         retries: 2,
         idempotent: false,
         resends: 0,
+        recovers: false,
     };
 
     fn answer(status: u16) -> Outcome {

@@ -11,9 +11,9 @@ use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
 use tokio::sync::Notify;
 
+use crate::callback::{Change, TokenCallback};
 use crate::clock::BootTime;
 use crate::error::{Error, Result, Status};
-use crate::events::{Change, TokenCallback};
 use crate::jwt::{self, Claims};
 use crate::lane::lock;
 use crate::options::Patience;
@@ -41,6 +41,8 @@ pub struct Tokens {
     pub bearer: HeaderValue,
     pub refresh: Option<Secret>,
     pub claims: Claims,
+    /// The server refused the refresh token: it is not sent again by itself.
+    refresh_refused: AtomicBool,
     serial: u64,
     /// Set with the pair if its age is known, else by the first answer that tells the server's time.
     window: OnceBox<Window>,
@@ -86,6 +88,7 @@ impl Tokens {
             access: pair.access,
             bearer,
             refresh: pair.refresh,
+            refresh_refused: AtomicBool::new(false),
             serial: 0,
             window: OnceBox::new(),
         };
@@ -138,6 +141,16 @@ impl Tokens {
             Some(window) if now >= window.soon => Need::Soon,
             _ => Need::Nothing,
         }
+    }
+
+    /// The refresh token, unless it is known to be of no use.
+    pub fn usable_refresh(&self) -> Option<&Secret> {
+        let refused = self.refresh_refused.load(Ordering::Relaxed);
+        self.refresh.as_ref().filter(|_| !refused)
+    }
+
+    pub fn refuse_refresh(&self) {
+        self.refresh_refused.store(true, Ordering::Relaxed);
     }
 
     pub fn is_same(&self, other: &Tokens) -> bool {
@@ -235,7 +248,7 @@ impl Session {
 
     /// Whether a renewal could be tried at all.
     pub fn can_renew(&self, tokens: &Tokens) -> bool {
-        tokens.refresh.is_some() || self.may_sign_in()
+        tokens.usable_refresh().is_some() || self.may_sign_in()
     }
 
     pub fn may_sign_in(&self) -> bool {
@@ -292,6 +305,7 @@ impl Session {
             state.told = tokens.serial;
             state.is_telling = true;
             drop(state);
+            let telling = Telling { gate, process };
             callback(&Change {
                 access: tokens.access.expose(),
                 refresh: tokens.refresh.as_ref().map(Secret::expose),
@@ -301,6 +315,7 @@ impl Session {
                 // The callback forked: this gate is the parent's, and may be locked for ever here.
                 return;
             }
+            std::mem::forget(telling);
             state = lock(&gate.state);
         }
     }
@@ -330,6 +345,20 @@ impl Session {
                 state: Mutex::new(state),
             }
         })
+    }
+}
+
+/// A thread that tells the program of new tokens; a callback that panics does not silence the others.
+struct Telling<'a> {
+    gate: &'a Gate,
+    process: Process,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if Process::current() == self.process {
+            lock(&self.gate.state).is_telling = false;
+        }
     }
 }
 

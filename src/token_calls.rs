@@ -34,6 +34,15 @@ pub enum Refreshed {
     Lost(Error),
 }
 
+/// What to do about an answer that did not come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// As often as anything else.
+    IsAskedForAgain,
+    /// Once, but in any case: it may have held the only token that is good from now on.
+    IsRecovered,
+}
+
 impl Call<'_> {
     pub async fn sign_in(&self, credentials: &Credentials) -> Result<Pair> {
         let url = &self.endpoint.token;
@@ -41,7 +50,7 @@ impl Call<'_> {
             ("username", &credentials.username),
             ("password", credentials.password.expose()),
         ]);
-        let incoming = self.post(url, body, self.options.retries).await?.incoming;
+        let incoming = self.post(url, body, Lost::IsAskedForAgain).await?.incoming;
         if incoming.is_success() {
             return self.pair(&incoming, url, &credentials.password);
         }
@@ -54,7 +63,7 @@ impl Call<'_> {
     pub async fn refresh(&self, refresh: &Secret) -> Result<Refreshed> {
         let url = &self.endpoint.refresh;
         let body = body(&[("refresh", refresh.expose())]);
-        let reply = self.post(url, body, 1).await?;
+        let reply = self.post(url, body, Lost::IsRecovered).await?;
         let incoming = reply.incoming;
         if incoming.is_success() {
             return Ok(Refreshed::Pair(self.pair(&incoming, url, refresh)?));
@@ -77,7 +86,7 @@ impl Call<'_> {
     pub async fn verify(&self, token: &Secret) -> Result<bool> {
         let url = &self.endpoint.verify;
         let body = body(&[("token", token.expose())]);
-        let incoming = self.post(url, body, self.options.retries).await?.incoming;
+        let incoming = self.post(url, body, Lost::IsAskedForAgain).await?.incoming;
         match incoming.status {
             200 if self.json(&incoming).is_some_and(|json| json.is_object()) => Ok(true),
             200 => Err(self.nonsense(&incoming, url, "no JSON object where one was due", token)),
@@ -93,7 +102,7 @@ impl Call<'_> {
         }
     }
 
-    async fn post(&self, url: &Url, body: Bytes, resends: u32) -> Result<Reply> {
+    async fn post(&self, url: &Url, body: Bytes, lost: Lost) -> Result<Reply> {
         self.send(&Plan {
             method: Method::POST,
             url,
@@ -103,7 +112,11 @@ impl Call<'_> {
             policy: Policy {
                 retries: self.options.retries,
                 idempotent: true,
-                resends,
+                resends: match lost {
+                    Lost::IsAskedForAgain => self.options.retries,
+                    Lost::IsRecovered => 1,
+                },
+                recovers: lost == Lost::IsRecovered,
             },
             purpose: Purpose::Token,
             sink: None,

@@ -21,7 +21,7 @@ use crate::endpoint;
 use crate::error::{Answer, Error, Status};
 use crate::json::Node;
 use crate::lane::{self, Lane};
-use crate::outcome::{self, Advice, Outcome};
+use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
 use crate::secret;
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -178,12 +178,21 @@ async fn read(
     }
     // What the server announces is believed up to a point: memory follows what really comes.
     let room = announced.unwrap_or(0).min(16 << 20);
-    let mut body = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    let mut body = Vec::new();
+    if body
+        .try_reserve(usize::try_from(room).unwrap_or(0))
+        .is_err()
+    {
+        return Err(no_room(request));
+    }
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 if (body.len() + chunk.len()) as u64 > request.limit {
                     return Err(too_large(request, status));
+                }
+                if body.try_reserve(chunk.len()).is_err() {
+                    return Err(no_room(request));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -232,6 +241,17 @@ async fn pour(
         headers,
         body: Bytes::new(),
     })
+}
+
+fn no_room(request: &Outgoing<'_>) -> Failure {
+    let message = format!(
+        "{}: there is not enough memory left for the answer",
+        request.label()
+    );
+    Failure {
+        error: Error::new(Status::Io, message),
+        outcome: Outcome::Final,
+    }
 }
 
 fn too_large(request: &Outgoing<'_>, status: u16) -> Failure {
@@ -389,6 +409,13 @@ impl Incoming {
             _ => Status::Protocol,
         };
         let advice = Advice::read(&self.headers, wall);
+        let status = match advice.after {
+            // Whatever the reason: what counts is the wait.
+            Some(wait) if wait > LONGEST_ASKED_WAIT && outcome::is_transient(self.status) => {
+                Status::RateLimited
+            }
+            _ => status,
+        };
         let mut message = format!(
             "{method} {}: the server answered {}",
             endpoint::display(url),

@@ -42,9 +42,10 @@ fn null_and_text_that_is_none_are_refused_by_every_function() {
             tls,
             ..Config::default()
         });
-        let printed = c::run(&mut c::command_at(&program, &sandbox));
+        let folder = c::scratch("downloads");
+        let printed = c::run(c::command_at(&program, &sandbox).arg(&folder));
         assert_eq!(printed, "");
-        // A sign-in and three requests that are as they should be; nothing that was refused came here.
-        assert_eq!(sandbox.counters().total, 4);
+        // A sign-in and seven requests that are as they should be; nothing that was refused came here.
+        assert_eq!(sandbox.counters().total, 8);
     }
 }

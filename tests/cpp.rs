@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use support::c;
 use support::sandbox::{Config, Fault, FaultKind, Sandbox};
@@ -31,19 +32,16 @@ const SANITIZE: [&str; 3] = [
 /// What C functions evrim.hpp has nothing for yet.
 const NOT_YET: [&str; 0] = [];
 
-/// g++ and clang++, or $CXX alone; those that are missing are told of and left out.
+/// g++ and clang++, or $CXX alone; one that is missing is left out, and with none so are these tests.
 fn compilers() -> Vec<String> {
-    let wanted = match std::env::var("CXX") {
+    match std::env::var("CXX") {
         Ok(compiler) => vec![compiler],
-        Err(_) => vec!["g++".to_owned(), "clang++".to_owned()],
-    };
-    let (present, missing): (Vec<_>, Vec<_>) = wanted
-        .into_iter()
-        .partition(|compiler| Command::new(compiler).arg("--version").output().is_ok());
-    for compiler in missing {
-        println!("{compiler} is not installed: skipped");
+        Err(_) => ["g++", "clang++"]
+            .into_iter()
+            .filter(|compiler| c::has(compiler))
+            .map(str::to_owned)
+            .collect(),
     }
-    present
 }
 
 /// `.cpp` files of the examples or the tests.
@@ -104,10 +102,11 @@ fn compile(cxx: &str, standard: &str, sources: &[PathBuf]) -> PathBuf {
     })
 }
 
-/// With the faults that tests/cpp/wrapper.cpp asks for.
+/// With the faults that the programs of tests/cpp ask for.
 fn sandbox(tls: bool) -> Sandbox {
     let sandbox = Sandbox::start(Config {
         tls,
+        pending: Duration::from_millis(300),
         ..Config::default()
     });
     for fault in [
@@ -116,6 +115,8 @@ fn sandbox(tls: bool) -> Sandbox {
         "/echo/broken/=status:503,header=Retry-After: 0",
         "/echo/values/=status:200,\
          body={\"yes\":true,\"half\":0.5,\"large\":9007199254740993,\"list\":[1,2]}",
+        "/echo/shapes/=status:200,\
+         body={\"z\": null, \"a/b\": [true, 7, 0.5, \"text\", {}], \"title\": \"Grüße\", \"yes\": true}",
     ] {
         sandbox.fault(Fault::parse(fault).expect("a fault"));
     }
@@ -124,9 +125,20 @@ fn sandbox(tls: bool) -> Sandbox {
     sandbox
 }
 
-/// Runs a program over http and https; returns what it printed.
+/// Runs a program over http and https, with a folder that is empty; returns what it printed.
 fn run(program: &Path) -> [String; 2] {
-    [false, true].map(|tls| c::run(&mut c::command_at(program, &sandbox(tls))))
+    [false, true].map(|tls| {
+        let folder = empty_folder(program);
+        c::run(c::command_at(program, &sandbox(tls)).arg(folder))
+    })
+}
+
+/// A folder of this program's own.
+fn empty_folder(program: &Path) -> PathBuf {
+    let folder = program.with_extension("folder");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).expect("a folder");
+    folder
 }
 
 /// Everything that is there, as one standard; what the examples print is looked at.
@@ -140,6 +152,8 @@ fn compile_and_run_all(standard: &str) {
             match stem(&source).as_str() {
                 "quickstart" => reads_a_report(&program),
                 "callbacks" => goes_on_with_the_session(&program),
+                "report" => prints_reports(&program),
+                "research" => saves_what_was_found(&program),
                 other => panic!("say here what {other} is to print"),
             }
         }
@@ -167,6 +181,37 @@ fn goes_on_with_the_session(program: &Path) {
         assert!(printed.contains("reports\n"), "{printed}");
         assert_eq!(sandbox.counters().sign_ins, 1);
     }
+}
+
+/// The whole of it, in order, and what is missing passed over.
+fn prints_reports(program: &Path) {
+    let sandbox = sandbox(false);
+    let print = |id: &str| c::run(c::command_at(program, &sandbox).arg(id));
+    let short = print("2");
+    let start = "# Tides — Gezeiten, приливы, 潮汐\n\nA short one.\n\n## Ebbe und Flut\n\n";
+    assert!(short.starts_with(start), "{short}");
+    let sources = "\n\n- https://glaciers.example/données?année=2019\n- https://море.example/\n\n";
+    assert!(short.ends_with(sources), "{short}");
+    let long = print("1");
+    let sections = long.lines().filter(|line| line.starts_with("## "));
+    assert_eq!(sections.count(), 8, "{long}");
+    assert_eq!(print("3"), "");
+    let output = c::command_at(program, &sandbox).arg("999").output();
+    let output = output.expect("the program runs");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("404"));
+}
+
+fn saves_what_was_found(program: &Path) {
+    let (sandbox, folder) = (sandbox(false), empty_folder(program));
+    let mut command = c::command_at(program, &sandbox);
+    command.args(["https://example.org/", "Snow", "How much there is"]);
+    let printed = c::run(command.arg(&folder));
+    let saved = folder.join("report.pdf");
+    let said = format!("saved as {}\n", saved.display());
+    assert!(printed.ends_with(&said), "{printed}");
+    let pdf = fs::read(&saved).expect("the report");
+    assert!(pdf.starts_with(b"%PDF-"));
 }
 
 #[test]

@@ -446,9 +446,25 @@ fn a_callback_gets_every_byte_and_may_take_its_time() {
     let answer = program.ask(&["download_to", &blob_path(SIZE), "1000"]);
     answer.expect("ERROR_CANCELLED");
     assert!(answer.message().contains("write callback"), "{answer:?}");
+    assert_eq!(answer.get("sent"), "yes");
     assert!(answer.number("written") < SIZE as i64);
     // The client is as good as before.
     program.get("reports/").expect("OK");
+}
+
+#[test]
+fn a_download_that_stalls_can_be_stopped_by_its_progress_callback() {
+    let sandbox = sandbox();
+    let folder = folder("stalls");
+    let mut program = Dialogue::signed_in(&sandbox);
+    for fault in ["/generate/*=silent", "/generate/*=drip:5k:30s"] {
+        sandbox.fault(Fault::parse(fault).expect("a fault"));
+        let answer = program.ask(&["download_stalled", "generate/1/pdf/", text(&folder)]);
+        answer.expect("ERROR_CANCELLED");
+        assert!(answer.number("times") >= 3, "{answer:?}");
+        sandbox.clear_faults();
+    }
+    assert!(names(&folder).is_empty());
 }
 
 #[test]

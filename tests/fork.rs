@@ -44,6 +44,11 @@ fn the_child_of_a_child_can_do_the_same() {
 }
 
 #[test]
+fn a_child_with_its_parents_number_is_another_process() {
+    run("same_number", false);
+}
+
+#[test]
 fn a_child_inherits_options_responses_and_errors() {
     run("options", false);
 }

@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,24 +23,44 @@ fn the_committed_header_is_the_generated_one() {
     );
 }
 
-/// What the compiler says about a text; empty if it takes it. `language` is "c" or "c++".
-fn complaints(language: &str, standard: &str, flags: &[&str], text: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let (variable, compiler) = match language {
-        "c" => ("CC", "cc"),
-        _ => ("CXX", "c++"),
+/// Everyone's compilers, or those that $CC and $CXX name; of C at least one.
+fn compilers(language: &str) -> Vec<String> {
+    let (variable, usual) = match language {
+        "c" => ("CC", ["gcc", "clang"]),
+        _ => ("CXX", ["g++", "clang++"]),
     };
-    let compiler = std::env::var(variable).unwrap_or_else(|_| compiler.to_owned());
+    if let Ok(compiler) = std::env::var(variable) {
+        return vec![compiler];
+    }
+    let found = usual.into_iter().filter(|it| c::has(it));
+    let mut found: Vec<String> = found.map(str::to_owned).collect();
+    if found.is_empty() && language == "c" {
+        found.push("cc".to_owned());
+    }
+    found
+}
+
+/// What the compiler says about a text; empty if it takes it. `language` is "c" or "c++".
+fn complaints(
+    compiler: &[&str],
+    language: &str,
+    standard: &str,
+    flags: &[&str],
+    text: &str,
+) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let source = c::scratch("header").join(format!("{count}.{language}"));
     fs::write(&source, text).expect("a source file");
-    let output = Command::new(&compiler)
+    let output = Command::new(compiler[0])
+        .args(&compiler[1..])
         .args(["-x", language])
         .arg(format!("-std={standard}"))
         .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wshadow"])
         .args(["-Wundef", "-Wconversion"])
         .args(flags)
-        .args(["-c", "-o", "/dev/null"])
+        .args(["-c", "-o"])
+        .arg(source.with_extension("o"))
         .arg("-I")
         .arg(c::root().join("include"))
         .arg(&source)
@@ -47,32 +69,61 @@ fn complaints(language: &str, standard: &str, flags: &[&str], text: &str) -> Str
     match output.status.success() {
         true => String::new(),
         false => format!(
-            "{compiler} -std={standard}:\n{}",
+            "{compiler:?} -std={standard}:\n{}",
             String::from_utf8_lossy(&output.stderr)
         ),
     }
 }
 
 fn compiles(language: &str, standard: &str, flags: &[&str], text: &str) {
-    let complaints = complaints(language, standard, flags, text);
-    assert!(complaints.is_empty(), "{complaints}");
+    for compiler in compilers(language) {
+        let complaints = complaints(&[&compiler], language, standard, flags, text);
+        assert!(complaints.is_empty(), "{complaints}");
+    }
 }
 
 /// Alone, since a header must bring what it needs, and twice, since it may be included by two others.
 const TWICE: &str = "#include <evrim.h>\n#include <evrim.h>\n";
 
+const C_FLAGS: [&str; 2] = ["-Wstrict-prototypes", "-Wmissing-prototypes"];
+
 #[test]
 fn it_compiles_alone_and_twice_in_every_c() {
     for standard in ["c99", "c11", "c17", "c2x"] {
-        let flags = ["-Wstrict-prototypes", "-Wmissing-prototypes"];
-        compiles("c", standard, &flags, TWICE);
+        compiles("c", standard, &C_FLAGS, TWICE);
     }
 }
 
 #[test]
 fn it_compiles_alone_and_twice_in_every_cpp() {
-    for standard in ["c++11", "c++14", "c++17", "c++20", "c++23"] {
+    for standard in ["c++11", "c++14", "c++17", "c++20", "c++2b"] {
         compiles("c++", standard, &["-Wold-style-cast"], TWICE);
+    }
+}
+
+/// Other C libraries, processors and systems, with the headers that zig brings for them.
+#[test]
+fn it_compiles_alone_and_twice_for_other_systems() {
+    if !c::has("zig") {
+        return;
+    }
+    for target in [
+        "x86_64-linux-musl",
+        "aarch64-linux-gnu",
+        "arm-linux-gnueabihf",
+        "aarch64-macos",
+        "x86_64-windows-gnu",
+    ] {
+        for (command, language, standards, flags) in [
+            ("cc", "c", ["c99", "c2x"], &C_FLAGS[..]),
+            ("c++", "c++", ["c++11", "c++2b"], &["-Wold-style-cast"]),
+        ] {
+            for standard in standards {
+                let compiler = ["zig", command, "-target", target];
+                let complaints = complaints(&compiler, language, standard, flags, TWICE);
+                assert!(complaints.is_empty(), "{complaints}");
+            }
+        }
     }
 }
 
@@ -82,7 +133,10 @@ fn a_result_that_is_ignored_is_a_warning_that_can_be_switched_off() {
                     void f(evrim_options *o) { evrim_options_set_timeout_ms(o, 1); }\n";
     let off = format!("#define EVRIM_MUST_USE\n{ignoring}");
     compiles("c", "c99", &[], &off);
-    assert!(complaints("c", "c99", &[], ignoring).contains("unused-result"));
+    for compiler in compilers("c") {
+        let complaints = complaints(&[&compiler], "c", "c99", &[], ignoring);
+        assert!(complaints.contains("unused-result"), "{compiler}");
+    }
 }
 
 #[test]
@@ -204,6 +258,105 @@ fn every_function_and_every_type_has_a_comment() {
     }
     // So that a change in how functions are written does not make this test blind.
     assert!(declared > 50, "{declared}");
+}
+
+/// The names of the functions that it declares.
+fn functions() -> BTreeSet<String> {
+    let header = header();
+    let lines = header
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#', '/', '*']) && !line.starts_with("typedef"));
+    let names = lines.filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next());
+    let names: BTreeSet<String> = names.map(str::to_owned).collect();
+    assert!(names.len() > 50, "{names:?}");
+    names
+}
+
+#[test]
+fn its_functions_are_those_that_the_installed_library_exports() {
+    let listed = fs::read_to_string(c::root().join("packaging/evrim.symbols")).expect("the list");
+    assert!(listed.lines().is_sorted());
+    assert_eq!(functions(), listed.lines().map(str::to_owned).collect());
+}
+
+/// The C files of a folder.
+fn programs(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(c::root().join(folder)).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "c"))
+        .collect()
+}
+
+#[test]
+fn every_function_is_called_from_c() {
+    if !c::has("nm") {
+        return;
+    }
+    let mut called = BTreeSet::new();
+    for source in [programs("tests/c"), programs("examples/c")].concat() {
+        let object = c::scratch("calls")
+            .join(source.file_name().expect("a name"))
+            .with_extension("o");
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let output = Command::new(compiler)
+            .args(c::FLAGS)
+            .arg("-I")
+            .arg(c::root().join("include"))
+            .arg("-c")
+            .arg(&source)
+            .arg("-o")
+            .arg(&object)
+            .output()
+            .expect("a C compiler");
+        c::assert_success(&output);
+        // What the object needs from elsewhere, so that a name in a comment does not count.
+        let needed = c::run(Command::new("nm").arg("--undefined-only").arg(&object));
+        called.extend(
+            needed
+                .split_whitespace()
+                .filter(|it| it.starts_with("evrim_"))
+                .map(str::to_owned),
+        );
+    }
+    let forgotten: Vec<String> = functions().difference(&called).cloned().collect();
+    assert!(forgotten.is_empty(), "no C program calls {forgotten:?}");
+}
+
+#[test]
+fn every_example_in_a_comment_compiles() {
+    let examples = examples();
+    assert!(examples.len() > 3, "{examples:?}");
+    for example in examples {
+        // What an example takes for granted; what it declares itself hides it.
+        let text = format!(
+            "#include <evrim.h>\n#include <stdio.h>\n\
+             int example(const char *url, const char *user, const char *password, evrim_client *client,\n\
+             evrim_client *hurried, evrim_options *options, evrim_response *response, evrim_error *error);\n\
+             int example(const char *url, const char *user, const char *password, evrim_client *client,\n\
+             evrim_client *hurried, evrim_options *options, evrim_response *response, evrim_error *error)\n\
+             {{\n(void)url, (void)user, (void)password, (void)client;\n\
+             (void)hurried, (void)options, (void)response, (void)error;\n\
+             {{\n{}}}\nreturn 0;\n}}\n",
+            example.replace("...", ";")
+        );
+        let flags = ["-Wno-shadow", "-Wno-missing-prototypes"];
+        compiles("c", "c99", &flags, &text);
+    }
+}
+
+/// The indented parts of the comments.
+fn examples() -> Vec<String> {
+    let mut examples = vec![String::new()];
+    for line in header().lines() {
+        match (line.strip_prefix(" *     "), examples.last_mut()) {
+            (Some(code), Some(example)) => example.push_str(&format!("{code}\n")),
+            (None, Some(example)) if !example.is_empty() => examples.push(String::new()),
+            _ => {}
+        }
+    }
+    examples.retain(|example| !example.is_empty());
+    examples
 }
 
 #[test]

@@ -18,7 +18,7 @@ use support::sandbox::{Config, Fault, FaultKind, PASSWORD, Sandbox, USERNAME};
 
 /// A program, and the arguments of each of its runs: of those with many cases the ones that free most. Each
 /// takes some seconds, the first of them longest.
-const PROGRAMS: [(&str, &[&str]); 12] = [
+const PROGRAMS: [(&str, &[&str]); 14] = [
     ("examples/c/threads.c", &[""]),
     ("tests/c/many_threads.c", &["rounds 1"]),
     ("tests/c/cancel.c", &["free", "closed"]),
@@ -31,7 +31,12 @@ const PROGRAMS: [(&str, &[&str]); 12] = [
     ),
     ("examples/c/errors.c", &[""]),
     ("examples/c/existing_token.c", &["FILE", "FILE"]),
-    ("tests/c/arguments.c", &[""]),
+    ("examples/c/report.c", &["1"]),
+    (
+        "examples/c/research.c",
+        &["https://example.org/ Snow Much? FOLDER"],
+    ),
+    ("tests/c/arguments.c", &["FOLDER"]),
     ("tests/c/fields.c", &["1"]),
     (
         "tests/c/options.c",
@@ -130,6 +135,7 @@ fn run(program: &str, number: usize, arguments: &str, under_valgrind: bool) {
         match argument {
             "--tls" => continue,
             "FILE" => command.arg(&saved),
+            "FOLDER" => command.arg(c::scratch("downloads")),
             _ => command.arg(argument),
         };
     }

@@ -735,6 +735,45 @@ fn a_refused_sign_in_is_not_repeated_by_itself() {
     assert_eq!(scene.sandbox.counters().refused_sign_ins, 1);
 }
 
+/// Some servers say of a locked account that it is forbidden, or that the request is bad.
+#[test]
+fn a_sign_in_that_is_refused_in_another_way_is_not_repeated_either() {
+    for status in [400, 403] {
+        let scene = Scene::new();
+        let client = scene.signed_in();
+        scene.refuse_old_tokens();
+        scene.sandbox.blacklist(&refresh_of(&client));
+        scene.fault(SIGN_IN, FaultKind::status(status), u32::MAX);
+        for _ in 0..6 {
+            get(&client).expect_err("refused");
+        }
+        assert_eq!(scene.seen(SIGN_IN), 1, "{status}");
+        // Nor is the refresh token sent again that the server has refused.
+        assert_eq!(scene.seen(REFRESH), 1, "{status}");
+        // Asked for explicitly both are tried.
+        client.refresh_token().expect_err("refused");
+        client.set_token().expect_err("refused");
+        assert_eq!((scene.seen(SIGN_IN), scene.seen(REFRESH)), (2, 2));
+    }
+}
+
+/// A failure that may pass is no refusal.
+#[test]
+fn a_sign_in_that_only_fails_is_tried_again_by_the_next_call() {
+    let scene = Scene::new();
+    let mut options = scene.options();
+    options.set_retries(0).expect("a good value");
+    let client = scene.signed_in_with(options);
+    scene.refuse_old_tokens();
+    scene.sandbox.blacklist(&refresh_of(&client));
+    for status in [429, 503] {
+        scene.fault(SIGN_IN, FaultKind::status(status), 1);
+        get(&client).expect_err("away");
+    }
+    get(&client).expect("signed in");
+    assert_eq!(scene.seen(SIGN_IN), 3);
+}
+
 #[test]
 fn an_explicit_sign_in_tries_a_refused_password_again_and_clears_the_refusal() {
     let scene = Scene::new();
@@ -875,6 +914,15 @@ fn a_lost_answer_to_a_refresh_is_asked_for_once_more() {
     scene.fault(REFRESH, FaultKind::Lost, 2);
     assert_eq!(get(&client).expect_err("lost").status(), Status::Network);
     assert_eq!(scene.seen(REFRESH), 4);
+
+    // Also where nothing else is tried again: what is lost may be the only good token.
+    let scene = Scene::rotating();
+    let mut options = scene.options();
+    options.set_retries(0).expect("a good value");
+    let client = scene.signed_in_with(options);
+    scene.fault(REFRESH, FaultKind::Lost, 1);
+    client.refresh_token().expect("signed in again");
+    assert_eq!(scene.seen(REFRESH), 2);
 }
 
 #[test]

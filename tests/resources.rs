@@ -45,6 +45,25 @@ fn lists_and_items_come_by_name() {
 }
 
 #[test]
+fn a_page_of_html_is_no_empty_list() {
+    let sandbox = sandbox(Duration::ZERO);
+    let mut program = Dialogue::signed_in(&sandbox);
+    for kind in ["html", "empty", "status:200,body=\"text\"", "status:204"] {
+        sandbox.fault(Fault::parse(&format!("*={kind}")).expect("a fault"));
+        for call in [
+            &["get_reports"][..],
+            &["get_report", "1"],
+            &["get_task", "x"],
+        ] {
+            let answer = program.ask(call);
+            assert_eq!(answer.expect("ERROR_PROTOCOL").get("response"), "no");
+            assert!(answer.message().contains("no JSON"), "{answer:?}");
+        }
+        sandbox.clear_faults();
+    }
+}
+
+#[test]
 fn a_task_id_is_one_segment_of_the_path() {
     let sandbox = sandbox(Duration::ZERO);
     let mut program = Dialogue::signed_in(&sandbox);

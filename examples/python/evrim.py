@@ -3,7 +3,7 @@
     from evrim import Evrim
 
     with Evrim(url, username, password) as client:
-        print(client.get("reports/1/").string("/report/title"))
+        print(client.report(1).string("/report/title"))
 
 Needs Python 3.9 and the installed library, nothing else. README.md beside this file says more.
 
@@ -24,11 +24,11 @@ import sys
 import threading
 from ctypes import POINTER, byref, c_bool, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t
 from ctypes import c_uint32, c_uint64, c_void_p
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 __all__ = [
     "AuthenticationError", "CancelledError", "ConflictError", "Evrim", "EvrimError", "InsecureURLError",
-    "InternalError", "InvalidArgumentError", "InvalidURLError", "LocalIOError", "NetworkError",
+    "InternalError", "InvalidArgumentError", "InvalidURLError", "JSONType", "LocalIOError", "NetworkError",
     "NoCredentialsError", "NoRefreshTokenError", "NotFoundError", "PermissionDeniedError", "ProtocolError",
     "RateLimitedError", "RedirectError", "RequestError", "Response", "ServerError", "Status", "TLSError",
     "TimedOutError", "TooLargeError", "Tokens", "version",
@@ -91,6 +91,17 @@ _FUNCTIONS = {
     "evrim_free": (None, [c_void_p]),
     "evrim_request": (
         c_int, [c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_request_options_new": (c_void_p, []),
+    "evrim_request_options_free": (None, [c_void_p]),
+    "evrim_request_options_add_query": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "evrim_request_options_set_header": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "evrim_request_options_set_string": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "evrim_request_options_set_int": (c_int, [c_void_p, c_char_p, c_int64]),
+    "evrim_request_options_set_double": (c_int, [c_void_p, c_char_p, c_double]),
+    "evrim_request_options_set_bool": (c_int, [c_void_p, c_char_p, c_bool]),
+    "evrim_request_options_set_json": (c_int, [c_void_p, c_char_p, c_char_p, c_size_t]),
+    "evrim_request_with": (
+        c_int, [c_void_p, c_char_p, c_char_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
     "evrim_response_status": (c_int32, [c_void_p]),
     "evrim_response_body": (c_void_p, [c_void_p, POINTER(c_size_t)]),
     "evrim_response_header": (c_char_p, [c_void_p, c_char_p]),
@@ -99,7 +110,29 @@ _FUNCTIONS = {
     "evrim_response_double": (c_bool, [c_void_p, c_char_p, POINTER(c_double)]),
     "evrim_response_bool": (c_bool, [c_void_p, c_char_p, POINTER(c_bool)]),
     "evrim_response_count": (c_size_t, [c_void_p, c_char_p]),
+    "evrim_response_type": (c_int, [c_void_p, c_char_p]),
+    "evrim_response_key": (c_char_p, [c_void_p, c_char_p, c_size_t]),
+    "evrim_response_copy_json": (c_int, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_response_require_string": (c_int, [c_void_p, c_char_p, POINTER(c_char_p), POINTER(c_void_p)]),
+    "evrim_response_require_int": (c_int, [c_void_p, c_char_p, POINTER(c_int64), POINTER(c_void_p)]),
+    "evrim_response_require_double": (c_int, [c_void_p, c_char_p, POINTER(c_double), POINTER(c_void_p)]),
+    "evrim_response_require_bool": (c_int, [c_void_p, c_char_p, POINTER(c_bool), POINTER(c_void_p)]),
     "evrim_response_free": (None, [c_void_p]),
+    "evrim_download": (
+        c_int, [c_void_p, c_char_p, c_char_p, c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_download_report": (
+        c_int, [c_void_p, c_int64, c_char_p, c_char_p, c_void_p, c_void_p, POINTER(c_void_p),
+                POINTER(c_void_p)]),
+    "evrim_download_to": (c_int, [c_void_p, c_char_p, c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]),
+    "evrim_submit_research": (c_int, [c_void_p] + 6 * [c_char_p] + [POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_wait_for_task": (
+        c_int, [c_void_p, c_char_p, c_uint32, c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_next_page": (c_int, [c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "evrim_get_task": (c_int, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    **{f"evrim_get_{name}s": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_void_p)])
+       for name in ("report", "run", "section", "paragraph", "task")},
+    **{f"evrim_get_{name}": (c_int, [c_void_p, c_int64, POINTER(c_void_p), POINTER(c_void_p)])
+       for name in ("report", "run", "section", "paragraph")},
 }
 
 
@@ -377,17 +410,69 @@ def _on_destroy(key: int, callbacks: dict = _callbacks) -> None:
     callbacks.pop(key, None)
 
 
+class _Watch:
+    """The callbacks of one call. What one of them raises stops the call, and is raised when it has ended."""
+
+    def __init__(self, progress: Any, write: Any = None) -> None:
+        for name, function in (("progress", progress), ("write", write)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} must be callable")
+        self.key = next(_keys)
+        self.progress = progress
+        self.write = write
+        self.raised: Optional[BaseException] = None
+        # In C, too, where there is one in Python.
+        self.c_progress = None if progress is None else ctypes.cast(_on_progress, c_void_p)
+        self.c_write = None if write is None else ctypes.cast(_on_write, c_void_p)
+
+    def told(self, function: Any, *arguments: Any) -> bool:
+        """Only False stops: a function without a return statement goes on."""
+        try:
+            return function(*arguments) is not False
+        except BaseException as error:
+            self.raised = error
+            return False
+
+    def __enter__(self) -> "_Watch":
+        _callbacks[self.key] = self
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        del _callbacks[self.key]
+        raised, self.raised = self.raised, None
+        if raised is not None and (kind is None or issubclass(kind, EvrimError)):
+            raise raised from None
+
+
+@ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint64, c_int64)
+def _on_progress(key: int, done: int, total: int) -> bool:
+    watch = _callbacks[key]
+    return watch.told(watch.progress, done, None if total < 0 else total)
+
+
+@ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_size_t)
+def _on_write(key: int, address: int, length: int) -> bool:
+    watch = _callbacks[key]
+    return watch.told(watch.write, ctypes.string_at(address, length))
+
+
 # Handles -------------------------------------------------------------------------------------------------
 
 class _Handle:
     """Owns a pointer. Every call holds a reference to it, so that it is freed after the last one."""
 
     __slots__ = ("pointer", "_free")
-    _called_by_c = (_on_log, _on_tokens, _on_destroy)  # still there when Python ends and frees the last one
+    # Still there when Python ends and frees the last one.
+    _called_by_c = (_on_log, _on_tokens, _on_destroy, _on_progress, _on_write)
 
     def __init__(self, pointer: c_void_p, free: Callable[[c_void_p], None]) -> None:
         self.pointer = pointer
         self._free = free
+
+    @property
+    def _as_parameter_(self) -> c_void_p:
+        """What ctypes passes on where this is an argument."""
+        return self.pointer
 
     def __del__(self) -> None:
         self._free(self.pointer)
@@ -560,6 +645,19 @@ class Tokens(NamedTuple):
         return f"Tokens(expires_at={self.expires_at})"
 
 
+class JSONType(enum.IntEnum):
+    """The kinds of JSON values, of evrim_json_type."""
+
+    NONE = 0
+    NULL = 1
+    BOOL = 2
+    INT = 3
+    DOUBLE = 4
+    STRING = 5
+    ARRAY = 6
+    OBJECT = 7
+
+
 class Response:
     """An answer of the server; any number of threads may read it.
 
@@ -612,6 +710,41 @@ class Response:
         """The boolean at a pointer, or None."""
         return self._value(_lib.evrim_response_bool, pointer, c_bool())
 
+    def require_string(self, pointer: str) -> str:
+        """The string at a pointer; ProtocolError if there is none. The same for the three below."""
+        return self._required(_lib.evrim_response_require_string, pointer, c_char_p()).decode()
+
+    def require_int(self, pointer: str) -> int:
+        """The whole number at a pointer."""
+        return self._required(_lib.evrim_response_require_int, pointer, c_int64())
+
+    def require_double(self, pointer: str) -> float:
+        """The number at a pointer."""
+        return self._required(_lib.evrim_response_require_double, pointer, c_double())
+
+    def require_bool(self, pointer: str) -> bool:
+        """The boolean at a pointer."""
+        return self._required(_lib.evrim_response_require_bool, pointer, c_bool())
+
+    def type(self, pointer: str) -> JSONType:
+        """What kind of value is at a pointer; JSONType.NONE if there is none."""
+        return JSONType(_lib.evrim_response_type(self._handle.pointer, _c_string(pointer, "pointer")))
+
+    def keys(self, pointer: str) -> list:
+        """The names of the members of the object at a pointer, in the server's order."""
+        where = _c_string(pointer, "pointer")
+        if self.type(pointer) != JSONType.OBJECT:
+            return []
+        keys = (_lib.evrim_response_key(self._handle.pointer, where, i) for i in range(self.count(pointer)))
+        return [key.decode() for key in keys if key is not None]
+
+    def json_text(self, pointer: str) -> str:
+        """The value at a pointer as JSON, exactly as the server wrote it; ProtocolError if there is none."""
+        text, error = c_void_p(), c_void_p()
+        _check(_lib.evrim_response_copy_json(
+            self._handle.pointer, _c_string(pointer, "pointer"), byref(text), byref(error)), error)
+        return _taken(text) or ""
+
     def count(self, pointer: str) -> int:
         """How many items or members there are at a pointer; 0 if it is neither an array nor an object."""
         return _lib.evrim_response_count(self._handle.pointer, _c_string(pointer, "pointer"))
@@ -619,6 +752,11 @@ class Response:
     def _value(self, function: Any, pointer: str, value: Any) -> Any:
         found = function(self._handle.pointer, _c_string(pointer, "pointer"), byref(value))
         return value.value if found else None
+
+    def _required(self, function: Any, pointer: str, value: Any) -> Any:
+        error = c_void_p()
+        _check(function(self._handle.pointer, _c_string(pointer, "pointer"), byref(value), byref(error)), error)
+        return value.value
 
 
 class Evrim:
@@ -639,7 +777,7 @@ class Evrim:
 
     Callbacks run in the thread that makes the call, or in a helper of the main thread, and may not make
     calls that wait for the server. `interruptible=False` does without the helper: then Ctrl-C is seen
-    only after the call.
+    only after the call. Waiting and downloading always have the helper.
     """
 
     def __init__(self, url: str, username: str, password: str, *, interruptible: bool = True,
@@ -743,25 +881,140 @@ class Evrim:
 
     # Requests
 
-    def request(self, method: str, path: str, body: Any = None, *, json: Any = None) -> Response:
-        """Sends a request with a valid token: `body` as it is, or `json` made into it."""
+    def request(self, method: str, path: str, body: Any = None, *, json: Any = None,
+                query: Optional[dict] = None, headers: Optional[dict] = None) -> Response:
+        """Sends a request with a valid token: `body` as it is, which is JSON, or `json` made into it.
+
+        `query` and `headers` are dicts of strings. A list in `query` stands for a name that comes again; a
+        header replaces one of the same name that the client has.
+        """
         if json is not None:
             if body is not None:
                 raise TypeError("either body or json")
             body = _json.dumps(json)
         data = None if body is None else _as_bytes(body)
-        response = c_void_p()
-        return self._call(_lib.evrim_request, _c_string(method, "method"), _c_string(path, "path"), data,
-                          len(data or b""), byref(response),
-                          then=lambda: Response(_Handle(response, _lib.evrim_response_free)))
+        if query or headers:
+            options = _request_options(query or {}, headers or {}, data)
+            return self._ask(_lib.evrim_request_with, _c_string(method, "method"), _c_string(path, "path"),
+                             options)
+        return self._ask(_lib.evrim_request, _c_string(method, "method"), _c_string(path, "path"), data,
+                         len(data or b""))
 
-    def get(self, path: str) -> Response:
+    def get(self, path: str, **more: Any) -> Response:
         """A GET: client.get("reports/1/").json()"""
-        return self.request("GET", path)
+        return self.request("GET", path, **more)
 
-    def post(self, path: str, body: Any = None, *, json: Any = None) -> Response:
+    def post(self, path: str, body: Any = None, **more: Any) -> Response:
         """A POST."""
-        return self.request("POST", path, body, json=json)
+        return self.request("POST", path, body, **more)
+
+    def _ask(self, function: Any, *arguments: Any, watch: Optional[_Watch] = None) -> Response:
+        response = c_void_p()
+        return self._call(function, *arguments, byref(response), then=lambda: _response(response), watch=watch)
+
+    # Evrim's own things
+
+    def reports(self) -> Response:
+        """All reports: an array. The lists below are arrays as well."""
+        return self._ask(_lib.evrim_get_reports)
+
+    def report(self, id: int) -> Response:
+        """One report; NotFoundError if there is none. The same below."""
+        return self._ask(_lib.evrim_get_report, _id(id))
+
+    def runs(self) -> Response:
+        """All runs."""
+        return self._ask(_lib.evrim_get_runs)
+
+    def run(self, id: int) -> Response:
+        """One run."""
+        return self._ask(_lib.evrim_get_run, _id(id))
+
+    def sections(self) -> Response:
+        """All sections."""
+        return self._ask(_lib.evrim_get_sections)
+
+    def section(self, id: int) -> Response:
+        """One section."""
+        return self._ask(_lib.evrim_get_section, _id(id))
+
+    def paragraphs(self) -> Response:
+        """All paragraphs."""
+        return self._ask(_lib.evrim_get_paragraphs)
+
+    def paragraph(self, id: int) -> Response:
+        """One paragraph."""
+        return self._ask(_lib.evrim_get_paragraph, _id(id))
+
+    def tasks(self) -> Response:
+        """All tasks."""
+        return self._ask(_lib.evrim_get_tasks)
+
+    def task(self, task_id: str) -> Response:
+        """One task: its /status is "P" while it is pending, and "C" when it is complete."""
+        return self._ask(_lib.evrim_get_task, _c_string(task_id, "task_id"))
+
+    def submit_research(self, url: str, title: str, description: str, *, style: Optional[str] = None,
+                        tone: Optional[str] = None, point_of_view: Optional[str] = None) -> Response:
+        """Starts a piece of research; the answer is its task, with its /task_id. None stands for
+        "NARRATIVE", "ANALYTICAL" and "THIRD_PERSON"."""
+        return self._ask(_lib.evrim_submit_research, _c_string(url, "url"), _c_string(title, "title"),
+                         _c_string(description, "description"), _c_string(style, "style"),
+                         _c_string(tone, "tone"), _c_string(point_of_view, "point_of_view"))
+
+    def wait_for_task(self, task_id: str, timeout: float = 600, progress: Any = None) -> Response:
+        """Waits until a task is no longer pending, at most `timeout` seconds, and gives the task.
+
+        `progress(seconds)` is called about four times a second. If it returns False, or raises, the wait
+        ends: with CancelledError, or what was raised.
+        """
+        tell = None if progress is None else lambda done, _: progress(done / 1000)
+        with _Watch(tell) as watch:
+            return self._ask(_lib.evrim_wait_for_task, _c_string(task_id, "task_id"),
+                             _milliseconds(timeout, "timeout"), watch.c_progress, watch.key, watch=watch)
+
+    def download(self, path: str, destination: Any, progress: Any = None) -> str:
+        """Saves what is at `path` in a file, or in a folder under the name that the server proposes; the
+        file is there when it is whole. Returns where it is.
+
+        `progress(bytes, total)` is called at most ten times a second; the total is None if it is unknown.
+        If it returns False, or raises, the download ends: with CancelledError, or what was raised.
+        """
+        return self._save(progress, _lib.evrim_download, _c_string(path, "path"),
+                          _path(destination, "destination"))
+
+    def download_report(self, id: int, destination: Any = ".", format: str = "pdf",
+                        progress: Any = None) -> str:
+        """Saves a report as a document, "pdf" or "docx"; like download()."""
+        return self._save(progress, _lib.evrim_download_report, _id(id), _c_string(format, "format"),
+                          _path(destination, "destination"))
+
+    def download_to(self, path: str, write: Any, progress: Any = None) -> None:
+        """Hands what is at `path` to write(bytes) in pieces; like download()."""
+        if write is None:
+            raise TypeError("write must be callable")
+        with _Watch(progress, write) as watch:
+            self._call(_lib.evrim_download_to, _c_string(path, "path"), watch.c_write, watch.c_progress,
+                       watch.key, watch=watch)
+
+    def _save(self, progress: Any, function: Any, *arguments: Any) -> str:
+        saved_as = c_void_p()
+        with _Watch(progress) as watch:
+            return self._call(function, *arguments, watch.c_progress, watch.key, byref(saved_as),
+                              then=lambda: _taken(saved_as), watch=watch)
+
+    def next_page(self, page: Response) -> Optional[Response]:
+        """The page after this one of a list that comes in pages; None after the last."""
+        following = c_void_p()
+        return self._call(_lib.evrim_next_page, page._handle, byref(following),
+                          then=lambda: _response(following) if following else None)
+
+    def pages(self, path: str, **more: Any) -> Iterator[Response]:
+        """All pages of a list, each asked for when it is its turn. The arguments are those of get()."""
+        page: Optional[Response] = self.get(path, **more)
+        while page is not None:
+            yield page
+            page = self.next_page(page)
 
     # Handles
 
@@ -805,9 +1058,12 @@ class Evrim:
             raise InvalidArgumentError("this client is closed")
         return handle
 
-    def _call(self, function: Any, *arguments: Any, then: Callable[[], Any] = lambda: None) -> Any:
+    def _call(self, function: Any, *arguments: Any, then: Callable[[], Any] = lambda: None,
+              watch: Optional[_Watch] = None) -> Any:
         handle = self._open_handle()
-        if self._wrap is _interruptible and threading.current_thread() is threading.main_thread():
+        # A signal handler that raises would do so inside the callback, where C can't hear of it.
+        wrap = self._wrap if watch is None else _interruptible
+        if wrap is _interruptible and threading.current_thread() is threading.main_thread():
             handle = _clone(handle, None)  # so that Ctrl-C ends this call and no other thread's
             self._running.add(handle)
 
@@ -817,9 +1073,49 @@ class Evrim:
             return then()
 
         try:
-            return self._wrap(work, lambda: _lib.evrim_close(handle.pointer))
+            return wrap(work, lambda: _lib.evrim_close(handle.pointer))
         finally:
             self._running.discard(handle)
+
+
+def _response(pointer: c_void_p) -> Response:
+    return Response(_Handle(pointer, _lib.evrim_response_free))
+
+
+def _id(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"an id must be an int, not {type(value).__name__}")
+    if not -1 << 63 <= value < 1 << 63:
+        raise InvalidArgumentError(f"{value} is no id")
+    return value
+
+
+def _request_options(query: dict, headers: dict, body: Optional[bytes]) -> _Handle:
+    pointer = _lib.evrim_request_options_new()
+    if not pointer:
+        raise MemoryError("no memory for request options")
+    options = _Handle(c_void_p(pointer), _lib.evrim_request_options_free)
+
+    def check(status: int, what: str) -> None:
+        if status != Status.OK:
+            raise _CLASSES.get(status, EvrimError)(f"{what} is refused", status=_known(status))
+
+    for name, values in query.items():
+        for value in values if isinstance(values, (list, tuple)) else [values]:
+            check(_lib.evrim_request_options_add_query(
+                pointer, _c_string(name, "query"), _c_string(_as_text(value), "query")),
+                f"the parameter {name!r}")
+    for name, value in headers.items():
+        check(_lib.evrim_request_options_set_header(
+            pointer, _c_string(name, "headers"), _c_string(value, "headers")), f"the header {name!r}")
+    if body is not None:
+        check(_lib.evrim_request_options_set_json(pointer, b"", body, len(body)), "a body that is not JSON")
+    return options
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers may stand in a query as they are."""
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def _taken(string: c_void_p) -> Optional[str]:

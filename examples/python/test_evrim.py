@@ -15,6 +15,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -113,8 +114,10 @@ class Library(unittest.TestCase):
         declared = set(re.findall(r"\b(evrim_\w+)\s*\(", text))
         self.assertEqual(declared, set(evrim._FUNCTIONS))
         codes = {name: int(value) for name, value in
-                 re.findall(r"EVRIM_(?:ERROR_)?(\w+) = (\d+)", text) if not name.startswith(("TLS_", "LOG_"))}
+                 re.findall(r"EVRIM_(?:ERROR_)?(\w+) = (\d+)", text) if not name.startswith(("TLS_", "LOG_", "JSON_"))}
         self.assertEqual(codes, {status.name: int(status) for status in evrim.Status})
+        kinds = {name: int(value) for name, value in re.findall(r"EVRIM_JSON_(\w+) = (\d+)", text)}
+        self.assertEqual(kinds, {kind.name: int(kind) for kind in evrim.JSONType})
 
     def test_a_library_that_is_not_there_is_an_import_error(self):
         done = subprocess.run([sys.executable, "-c", "import evrim"], cwd=HERE, text=True,
@@ -242,6 +245,208 @@ class Requests(Case):
         pdf = self.client().get("generate/1/pdf/")
         self.assertTrue(pdf.content.startswith(b"%PDF"))
         self.assertIn("report.pdf", pdf.header("Content-Disposition"))
+
+
+    def test_query_and_headers(self):
+        client = self.client(headers={"X-Kept": "1", "X-Replaced": "1"})
+        echo = client.get("echo/", query={"search": "Eis & «See»", "page": 2, "tag": ["a", "b"]},
+                          headers={"X-Own": "yes", "X-Replaced": "2"})
+        self.assertEqual(echo.string("/query"), "search=Eis%20%26%20%C2%ABSee%C2%BB&page=2&tag=a&tag=b")
+        self.assertEqual([echo.string(f"/headers/x-{name}") for name in ("own", "kept", "replaced")],
+                         ["yes", "1", "2"])
+        echo = client.post("echo/", json={"title": "氷"}, query={"a": "b"})
+        self.assertEqual(json.loads(echo.string("/body")), {"title": "氷"})
+        for refused in ({"query": {"": "x"}}, {"headers": {"Authorization": "x"}},
+                        {"query": {"a": "b"}, "body": b"no JSON"}, {"body": b"no JSON"}):
+            with self.assertRaises(evrim.InvalidArgumentError):
+                client.request("POST", "echo/", **refused)
+        with self.assertRaises(TypeError):
+            client.get("echo/", query={"a": object()})
+
+    def test_walking_an_answer(self):
+        report = self.client().report(1)
+        parsed = report.json()
+        kind = evrim.JSONType
+        for pointer, expected in (("", kind.OBJECT), ("/id", kind.INT), ("/report/title", kind.STRING),
+                                  ("/report/sections", kind.ARRAY), ("/crew_run", kind.NULL),
+                                  ("/none", kind.NONE)):
+            self.assertIs(report.type(pointer), expected, pointer)
+        self.assertEqual(report.keys("/report"), list(parsed["report"]))
+        self.assertEqual(report.keys("/report/sections"), [])
+        self.assertEqual(json.loads(report.json_text("/report/sections/0")), parsed["report"]["sections"][0])
+        self.assertEqual(report.require_string("/report/title"), parsed["report"]["title"])
+        self.assertEqual((report.require_int("/id"), report.require_double("/id")), (1, 1.0))
+        for call in (report.require_string, report.require_int, report.require_double, report.require_bool,
+                     report.json_text):
+            with self.assertRaisesRegex(evrim.ProtocolError, "/none"):
+                call("/none")
+
+
+class Things(Case):
+    """Reports, runs, tasks and so on by name."""
+
+    def task(self, client):
+        return client.submit_research("https://example.org/", "Eis", "Warum?").require_string("/task_id")
+
+    def test_lists_and_items(self):
+        client = self.client()
+        for everything, one, name in ((client.reports, client.report, "id"), (client.runs, client.run, "id"),
+                                      (client.sections, client.section, "id"),
+                                      (client.paragraphs, client.paragraph, "id"),
+                                      (client.tasks, client.task, "task_id")):
+            first = everything().json()[0]
+            self.assertEqual(one(first[name]).json(), first)
+        for missing in (lambda: client.report(999999), lambda: client.run(0), lambda: client.task("none")):
+            self.assertRaises(evrim.NotFoundError, missing)
+        for refused in (lambda: client.report(-1), lambda: client.report(1 << 64), lambda: client.task("")):
+            self.assertRaises(evrim.InvalidArgumentError, refused)
+        for wrong in ("1", 1.0, None, True):
+            self.assertRaises(TypeError, lambda: client.report(wrong))
+
+    def test_research(self):
+        client = self.client()
+        task = client.submit_research("https://example.org/?a=ü", "Eis «1»", 'Warum "so"?', tone="CASUAL")
+        sent = json.loads(control("GET", "counters")["research"][-1])
+        self.assertEqual(sent, {
+            "url": "https://example.org/?a=ü", "title": "Eis «1»", "description": 'Warum "so"?',
+            "style": "NARRATIVE", "tone": "CASUAL", "point_of_view": "THIRD_PERSON"})
+        told = []
+        ended = client.wait_for_task(task.require_string("/task_id"), timeout=30, progress=told.append)
+        self.assertEqual(ended.string("/status"), "C")
+        self.assertEqual(told, sorted(told))
+        self.assertGreater(len(told), 2)
+        self.assertRaises(evrim.RequestError, lambda: client.submit_research("no URL", "", ""))
+
+    def test_a_task_that_stays_pending(self):
+        client = self.client()
+        task = self.task(client)
+        self.fault("GET /tasks/*", "status:200", body='{"status": "P"}')
+        with self.assertRaises(evrim.TimedOutError):
+            client.wait_for_task(task, timeout=0.6)
+        with self.assertRaises(evrim.CancelledError):
+            client.wait_for_task(task, progress=lambda seconds: False)
+        for wrong in (0, -1, 1e9):
+            self.assertRaises(evrim.InvalidArgumentError, lambda: client.wait_for_task(task, timeout=wrong))
+        self.assertRaises(TypeError, lambda: client.wait_for_task(task, progress=3))
+
+    def test_what_a_callback_raises_ends_the_call_and_is_raised(self):
+        before = len(evrim._callbacks)
+        for interruptible in (True, False):
+            client = self.client(interruptible=interruptible)
+            task = self.task(client)
+            self.fault("GET /tasks/*", "status:200", body='{"status": "P"}')
+            with self.assertRaises(ZeroDivisionError) as caught:
+                client.wait_for_task(task, progress=lambda seconds: 1 / 0)
+            self.assertIsNone(caught.exception.__cause__)
+            with tempfile.TemporaryDirectory() as folder:
+                for call in (lambda raising: client.download_report(1, folder, progress=raising),
+                             lambda raising: client.download("generate/1/pdf/", folder, progress=raising),
+                             lambda raising: client.download_to("generate/1/pdf/", raising)):
+                    with self.assertRaises(ZeroDivisionError):
+                        call(lambda *_: 1 / 0)
+                    self.assertEqual(os.listdir(folder), [])
+            control("DELETE", "faults")
+            self.assertEqual(client.report(1).status, 200)
+        self.assertEqual(len(evrim._callbacks), before)
+
+    def test_pages(self):
+        client = self.client()
+        pages = list(client.pages("v0/reports/"))
+        self.assertEqual([page.count("/results") for page in pages], [10, 10, 5])
+        ids = [item["id"] for page in pages for item in page.json()["results"]]
+        self.assertEqual(ids, list(range(1, 26)))
+        second = client.pages("v0/reports/", query={"page": 2})
+        self.assertEqual(next(second).int("/results/0/id"), 11)
+        self.assertIsNone(client.next_page(pages[-1]))
+        self.assertEqual(len(list(client.pages("runs/"))), 1)
+
+
+class Downloads(Case):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def read(self, name):
+        with open(os.path.join(self.folder, name), "rb") as file:
+            return file.read()
+
+    def test_a_report(self):
+        client = self.client()
+        pdf = client.get("generate/1/pdf/").content
+        told = []
+        saved_as = client.download_report(1, self.folder, progress=lambda *how_far: told.append(how_far))
+        self.assertEqual(saved_as, os.path.join(self.folder, "report.pdf"))
+        self.assertEqual(self.read("report.pdf"), pdf)
+        self.assertEqual(told[-1], (len(pdf), len(pdf)))
+        saved_as = client.download_report(1, os.path.join(self.folder, "Eis 氷.docx"), "docx")
+        self.assertEqual(os.path.basename(saved_as), "Eis 氷.docx")
+        self.assertEqual(self.read("Eis 氷.docx"), client.get("generate/1/docx/").content)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["Eis 氷.docx", "report.pdf"])
+        self.assertRaises(evrim.InvalidArgumentError, lambda: client.download_report(1, self.folder, "odt"))
+        self.assertRaises(evrim.NotFoundError, lambda: client.download_report(999999, self.folder))
+        self.assertRaises(evrim.LocalIOError,
+                          lambda: client.download_report(1, os.path.join(self.folder, "none", "a.pdf")))
+
+    def test_any_path_and_a_cut_connection(self):
+        client = self.client()
+        pdf = client.get("generate/1/pdf/").content
+        self.fault("/generate/1/pdf/", "truncate:1000", times=1)
+        saved_as = client.download("generate/1/pdf/", self.folder)
+        self.assertEqual(self.read(saved_as), pdf)
+
+    def test_into_a_callback(self):
+        client = self.client()
+        pieces, told = [], []
+        client.download_to("generate/1/pdf/", pieces.append, progress=lambda *how_far: told.append(how_far))
+        pdf = client.get("generate/1/pdf/").content
+        self.assertEqual(b"".join(pieces), pdf)
+        self.assertEqual(told[-1], (len(pdf), len(pdf)))
+        self.assertRaises(evrim.CancelledError, lambda: client.download_to("generate/1/pdf/", lambda _: False))
+        self.assertRaises(TypeError, lambda: client.download_to("generate/1/pdf/", None))
+
+    def test_the_total_may_be_unknown(self):
+        told = []
+        self.fault("/generate/1/pdf/", "huge:100k:chunked")
+        self.client().download("generate/1/pdf/", self.folder, progress=lambda *how_far: told.append(how_far))
+        self.assertEqual(told[-1], (100 * 1024, None))
+
+
+class Examples(Case):
+    def example(self, name, *arguments):
+        return subprocess.run([sys.executable, os.path.join(HERE, name), *arguments], capture_output=True,
+                              timeout=60)
+
+    def test_report(self):
+        done = self.example("report.py", "1")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        printed = done.stdout.decode()
+        report = self.client().report(1).json()["report"]
+        self.assertTrue(printed.startswith(f"# {report['title']}\n\n{report['description']}\n\n## "))
+        for section in report["sections"]:
+            self.assertIn(f"\n\n## {section['title']}\n\n", printed)
+            for paragraph in section["paragraphs"]:
+                self.assertIn("\n\n" + " ".join(paragraph["sentences"]) + "\n\n", printed)
+        self.assertEqual(self.example("report.py", "3").returncode, 0)
+        missing = self.example("report.py", "999999")
+        self.assertEqual((missing.returncode, missing.stdout), (1, b""))
+        self.assertEqual(self.example("report.py").returncode, 1)
+
+    def test_research(self):
+        with tempfile.TemporaryDirectory() as folder:
+            about = "https://example.org/", "Eis", "Warum?"
+            done = self.example("research.py", *about, folder)
+            saved_as = os.path.join(folder, "report.pdf")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(done.stdout.decode(), f"saved as {saved_as}\n")
+            newest = self.client().reports().json()[-1]["id"]
+            with open(saved_as, "rb") as file:
+                self.assertEqual(file.read(), self.client().get(f"generate/{newest}/pdf/").content)
+            self.fault("GET /reports/", "status:200", body="[]")
+            done = self.example("research.py", *about, folder)
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            self.assertIn(b"no report of this task", done.stderr)
 
 
 class Errors(Case):
@@ -463,6 +668,17 @@ class Interrupts(Case):
         wait_for(lambda: self.running() <= before)
         control("DELETE", "faults")
         self.assertEqual(client.get("reports/1/").status, 200)
+
+    def test_ctrl_c_ends_a_wait_and_a_download(self):
+        client = self.client()
+        self.fault("GET /tasks/*", "status:200", body='{"status": "P"}')
+        self.fault("/generate/1/pdf/", "drip:10:20ms")
+        with tempfile.TemporaryDirectory() as folder:
+            for interruptible in (True, False):
+                one = client.clone(interruptible=interruptible)
+                self.interrupted(lambda: one.wait_for_task("any", progress=lambda seconds: None))
+                self.interrupted(lambda: one.download_report(1, folder, progress=lambda done, total: None))
+                self.assertEqual(os.listdir(folder), [])
 
     def test_ctrl_c_leaves_other_threads_alone(self):
         self.fault("/reports/1/", "silent")

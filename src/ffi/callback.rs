@@ -1,8 +1,8 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
+use crate::callback::{Change, Level};
 use crate::error::{Error, Result};
-use crate::events::{Change, Level};
 use crate::ffi::options::{evrim_options, set};
 use crate::ffi::status::evrim_status;
 use crate::secret::Secret;
@@ -50,7 +50,8 @@ pub type evrim_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>
 /// that off, which is the default.
 ///
 /// Callbacks of either kind run on the thread whose call led to them, between two steps of its work and
-/// with no lock held: a slow one delays that call alone. Inside one, functions that don't wait for the
+/// with no lock held: a slow one delays that call, and those that wait for a renewal which it is making.
+/// Inside one, functions that don't wait for the
 /// server may be used on the same client, evrim_free() and evrim_cancel() among them; those that do
 /// return `EVRIM_ERROR_INVALID_ARGUMENT`. Other clients may be used freely. With several threads on a
 /// client, log callbacks may run at the same time. A clone made with options that have no callback keeps
@@ -83,7 +84,7 @@ pub unsafe extern "C" fn evrim_options_set_log_callback(
                     );
                 }
             };
-            (level, Arc::new(log) as crate::events::LogCallback)
+            (level, Arc::new(log) as crate::callback::LogCallback)
         });
         options.set_log(log);
         Ok(())
@@ -121,7 +122,7 @@ pub unsafe extern "C" fn evrim_options_set_token_callback(
                     );
                 }
             };
-            Arc::new(tell) as crate::events::TokenCallback
+            Arc::new(tell) as crate::callback::TokenCallback
         });
         options.set_on_tokens(tell);
         Ok(())

@@ -259,7 +259,8 @@ pub unsafe extern "C" fn evrim_clone(
 /// Ends the calls that are running on this handle, in any thread: they return
 /// `EVRIM_ERROR_CANCELLED` soon. Calls that begin later are not affected, nor are those on clones. Does
 /// not wait; may be called from any thread. NULL is ignored. See evrim_close() for a call that is about
-/// to begin.
+/// to begin. Where the server takes each refresh token only once, a renewal that is cancelled may have
+/// used it up; the next one signs in, if the client can.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evrim_cancel(client: *mut evrim_client) {
     guard::value((), || {
@@ -294,7 +295,7 @@ pub unsafe extern "C" fn evrim_free(client: *mut evrim_client) {
         }
         // SAFETY: the caller passes a client of this library, once; the count that it holds goes.
         let client = unsafe { Arc::from_raw(client) };
-        client.0.cancel();
+        client.0.close();
         Some(())
     });
 }

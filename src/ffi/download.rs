@@ -1,6 +1,7 @@
 use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};
 
+use crate::callback::Progress;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::ffi::client::evrim_client;
@@ -34,8 +35,8 @@ pub type evrim_write_fn =
 /// download in which less than 64 KiB came meanwhile. The largest body does not apply.
 ///
 /// `progress`, unless NULL, is called with `user_data`, the bytes so far and their total, at most ten times
-/// a second and at the end. `*saved_as`, unless NULL, is where the file is, to be freed with
-/// evrim_string_free().
+/// a second, also while nothing comes, and at the end. `*saved_as`, unless NULL, is where the file is, to be
+/// freed with evrim_string_free().
 ///
 /// Errors: those of evrim_request(), and `EVRIM_ERROR_IO` if the file can't be written.
 #[unsafe(no_mangle)]
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn evrim_download(
         |client, destination| {
             let path = guard::text(path, "path")?;
             let tell = teller(progress, user_data);
-            client.download(path, destination, Some(&tell))
+            client.download(path, destination, told(progress, &tell))
         },
     )
 }
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn evrim_download_report(
         |client, destination| {
             let format = guard::text(format, "format")?;
             let tell = teller(progress, user_data);
-            client.download_report(report_id, format, destination, Some(&tell))
+            client.download_report(report_id, format, destination, told(progress, &tell))
         },
     )
 }
@@ -117,7 +118,7 @@ pub unsafe extern "C" fn evrim_download_to(
             unsafe { write(user_data, bytes.as_ptr(), bytes.len()) }
         };
         let tell = teller(progress, user_data);
-        client.0.download_to(path, &pass_on, Some(&tell))
+        client.0.download_to(path, &pass_on, told(progress, &tell))
     })
 }
 
@@ -134,6 +135,14 @@ pub fn teller(
             None => true,
         }
     }
+}
+
+/// Nothing is told where there is no callback.
+pub fn told<'a>(
+    progress: evrim_progress_fn,
+    tell: &'a dyn Fn(u64, Option<u64>) -> bool,
+) -> Option<Progress<'a>> {
+    progress.is_some().then_some(tell)
 }
 
 fn save(

@@ -1,4 +1,6 @@
-/*
+/**
+ * @file
+ *
  * libevrim: the Evrim client.
  *
  * A client signs in with a user name and a password, or starts from an existing token; every request it
@@ -30,7 +32,8 @@
  *
  * Threads. A client may be used by any number of threads at once; options by one at a time; responses
  * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
- * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads.
+ * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads; a
+ * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
  * A thread that makes calls needs 128 KiB of stack.
  *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold

@@ -16,7 +16,9 @@ pub struct evrim_options(Options);
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub enum evrim_tls_version {
+    /// TLS 1.2.
     EVRIM_TLS_1_2 = 12,
+    /// TLS 1.3.
     EVRIM_TLS_1_3 = 13,
 }
 

@@ -90,8 +90,9 @@ pub unsafe extern "C" fn evrim_request_options_add_query(
     })
 }
 
-/// Sets a header of this request, in place of one of the same name that the client has; NULL for `value`
-/// takes it out again. Headers that the library sets itself, such as Authorization, are refused.
+/// Sets a header of this request, in place of one of the same name that the client has. NULL for `value`
+/// takes it out of these options again, so that the client's, if there is one, is sent. Headers that the
+/// library sets itself, such as Authorization, are refused.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_request_options_set_header(
@@ -106,9 +107,9 @@ pub unsafe extern "C" fn evrim_request_options_set_header(
 }
 
 /// Puts a string into the body at an RFC 6901 pointer such as "/title" or "/style/tone"; what it needs
-/// escaped is escaped. The objects that lead there are made if they are missing. "-" is the place behind
-/// an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the whole
-/// body.
+/// escaped is escaped. The objects that lead there are made if they are missing or null. "-" is the place
+/// behind an array's last item: "/tags/-" appends to the array "/tags", and makes it if need be. "" is the
+/// whole body.
 ///
 /// `EVRIM_ERROR_INVALID_ARGUMENT` if the pointer does not begin with '/', leads through a value that is
 /// neither object nor array, past the end of an array, or more than 100 levels deep; the body is then as

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::error::Result;
 use crate::ffi::client::evrim_client;
-use crate::ffi::download::{evrim_progress_fn, teller};
+use crate::ffi::download::{evrim_progress_fn, teller, told};
 use crate::ffi::error::evrim_error;
 use crate::ffi::guard;
 use crate::ffi::response::evrim_response;
@@ -13,12 +13,12 @@ use crate::resources::{List, Research};
 use crate::response::Response;
 
 /// Asks for all reports: an array. This and the calls below send one request each, like evrim_request(),
-/// and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not. `*response` is freed with
-/// evrim_response_free().
+/// and have its errors; `EVRIM_ERROR_NOT_FOUND` for an id that there is not, and `EVRIM_ERROR_PROTOCOL` for
+/// an answer that is neither a JSON array nor an object. `*response` is freed with evrim_response_free().
 ///
-/// A report has "/id", and in "/report" its "title", "description" and "sections"; a section has "title",
-/// "paragraphs" and "sources"; a paragraph has "title" and "sentences". Members may be null or missing, and
-/// there may be others.
+/// A report has "/id", and in "/report" its "title", "description" and "sections", and as "task" the id of
+/// the task that it came of; a section has "title", "paragraphs" and "sources"; a paragraph has "title" and
+/// "sentences". Members may be null or missing, and there may be others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_get_reports(
@@ -184,8 +184,9 @@ pub unsafe extern "C" fn evrim_submit_research(
 }
 
 /// Waits until a task is no longer pending, and writes it to `*response`; its "/status" says how it ended.
-/// The server is asked after half a second, then less and less often, down to every ten seconds. A failure
-/// that may pass, such as a server that restarts, does not end the wait.
+/// It does not name its report: look for the one with its id as "/report/task" in evrim_get_reports().
+/// The server is asked at once, after half a second, and then less and less often, down to every ten
+/// seconds. A failure that may pass, such as a server that restarts, does not end the wait.
 ///
 /// `timeout_ms` is for the whole wait, in milliseconds: then it is `EVRIM_ERROR_TIMEOUT`, or the error of
 /// the last attempt if that failed. 0 is refused. `progress`, unless NULL, is called with `user_data` about
@@ -206,7 +207,7 @@ pub unsafe extern "C" fn evrim_wait_for_task(
         let task_id = guard::text(task_id, "task_id")?;
         let timeout = Duration::from_millis(u64::from(timeout_ms));
         let tell = teller(progress, user_data);
-        client.wait_for_task(task_id, timeout, Some(&tell))
+        client.wait_for_task(task_id, timeout, told(progress, &tell))
     })
 }
 

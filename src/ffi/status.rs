@@ -7,6 +7,7 @@ use crate::error::Status;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum evrim_status {
+    /// The call succeeded.
     EVRIM_OK = 0,
 
     /// An argument is NULL, not UTF-8, empty or out of range where it may not be.
@@ -47,7 +48,8 @@ pub enum evrim_status {
     EVRIM_ERROR_NOT_FOUND = 42,
     /// 409: it is at odds with the state of things.
     EVRIM_ERROR_CONFLICT = 43,
-    /// 429: too many requests; see evrim_error_retry_after_ms().
+    /// 429: too many requests; or any answer that asks for a wait of more than a minute. See
+    /// evrim_error_retry_after_ms().
     EVRIM_ERROR_RATE_LIMITED = 44,
     /// Any other 4xx: the server does not accept the request as it is.
     EVRIM_ERROR_REQUEST = 45,

@@ -2,10 +2,14 @@
  * Every argument of every function as it must not be: NULL, not UTF-8, empty, out of range. None of it
  * is a crash, and each function says so in its own way.
  *
- * With "list" it prints the names of the functions that it tries; otherwise it tries them.
+ * With "list" it prints the names of the functions that it tries; otherwise it tries them, with a folder
+ * that is empty and must stay so.
  */
 #include <evrim.h>
 
+#include <dirent.h>
+#include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +24,9 @@ static const char *const NOT_TEXT[] = {NULL, "\xff\xfe", "caf\xc3", "\xed\xa0\x8
 #define INVALID EVRIM_ERROR_INVALID_ARGUMENT
 
 static const char *url;
+static const char *folder;
 static evrim_options *options;
+static evrim_request_options *extras;
 static evrim_client *client;
 static evrim_response *response;
 static evrim_error *some_error;
@@ -31,6 +37,7 @@ static evrim_error *error;
 static evrim_client *made;
 static evrim_response *answer;
 static char *token;
+static const char *borrowed;
 static bool flag;
 static int64_t integer;
 static double real;
@@ -42,7 +49,10 @@ static evrim_error **before(int pass)
     made = (evrim_client *)(void *)&poison;
     answer = (evrim_response *)(void *)&poison;
     token = (char *)&poison;
+    borrowed = (const char *)&poison;
     flag = true;
+    integer = 7;
+    real = 7;
     /* The second time without a place for the error, which is just as good. */
     error = (evrim_error *)(void *)&poison;
     return pass == 0 ? &error : NULL;
@@ -527,6 +537,154 @@ static void try_request(void)
     evrim_response_free(answer);
 }
 
+static void try_request_options_new(void)
+{
+    evrim_request_options *more = evrim_request_options_new();
+    HOLDS(more != NULL);
+    /* Nothing in it is as good as none of it. */
+    STATUS(EVRIM_OK, evrim_request_with(client, "GET", "echo/", more, &answer, NULL));
+    evrim_response_free(answer);
+    evrim_request_options_free(more);
+}
+
+static void try_request_options_free(void)
+{
+    evrim_request_options_free(NULL);
+}
+
+static void try_add_query(void)
+{
+    STATUS(INVALID, evrim_request_options_add_query(NULL, "name", "value"));
+    EACH_BAD_TEXT(0, STATUS(INVALID, evrim_request_options_add_query(extras, bad, "value")));
+    EACH_BAD_TEXT(0, STATUS(INVALID, evrim_request_options_add_query(extras, "name", bad)));
+    STATUS(INVALID, evrim_request_options_add_query(extras, "", "value"));
+    STATUS(EVRIM_OK, evrim_request_options_add_query(extras, "name", ""));
+}
+
+static void try_request_set_header(void)
+{
+    static const char *const own[] = {"Authorization", "HOST", "content-length", "Cookie:", "a b"};
+    size_t at;
+    STATUS(INVALID, evrim_request_options_set_header(NULL, "x-key", "value"));
+    EACH_BAD_TEXT(0, STATUS(INVALID, evrim_request_options_set_header(extras, bad, "value")));
+    EACH_BAD_TEXT(NOT_NULL, STATUS(INVALID, evrim_request_options_set_header(extras, "x-key", bad)));
+    STATUS(INVALID, evrim_request_options_set_header(extras, "", "value"));
+    STATUS(INVALID, evrim_request_options_set_header(extras, "x-key", "a\r\nb: c"));
+    for (at = 0; at < sizeof own / sizeof own[0]; at++)
+        STATUS(INVALID, evrim_request_options_set_header(extras, own[at], "value"));
+    STATUS(EVRIM_OK, evrim_request_options_set_header(extras, "x-key", ""));
+    STATUS(EVRIM_OK, evrim_request_options_set_header(extras, "x-key", NULL));
+}
+
+/* No pointer, through a number, past an array's end, no index, and too deep. */
+static const char *const NOWHERE[] = {
+    "a", " ", "/number/x", "/array/2", "/array/x", "/array/01", "/array/99999999999999999999",
+    "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/32/33/34/35/36"
+    "/37/38/39/40/41/42/43/44/45/46/47/48/49/50/51/52/53/54/55/56/57/58/59/60/61/62/63/64/65/66/67/68/69"
+    "/70/71/72/73/74/75/76/77/78/79/80/81/82/83/84/85/86/87/88/89/90/91/92/93/94/95/96/97/98/99/100/101"};
+
+#define EACH_BAD_POINTER(call)                                                                     \
+    do {                                                                                           \
+        size_t way;                                                                                \
+        EACH_BAD_TEXT(0, STATUS(INVALID, call));                                                   \
+        for (way = 0; way < sizeof NOWHERE / sizeof NOWHERE[0]; way++) {                           \
+            const char *bad = NOWHERE[way];                                                        \
+            STATUS(INVALID, call);                                                                 \
+        }                                                                                          \
+    } while (0)
+
+/* What every setter is tried on; it must be the same after all that was refused. */
+static const char BODY[] = "{\"array\":[1],\"number\":2}";
+
+static void put_body(void)
+{
+    STATUS(EVRIM_OK, evrim_request_options_set_json(extras, "", BODY, sizeof BODY - 1));
+}
+
+static void body_is_as_before(void)
+{
+    STATUS(EVRIM_OK, evrim_request_with(client, "POST", "echo/", extras, &answer, NULL));
+    HOLDS(strcmp(evrim_response_string(answer, "/body"), BODY) == 0);
+    evrim_response_free(answer);
+}
+
+static void try_set_string(void)
+{
+    put_body();
+    STATUS(INVALID, evrim_request_options_set_string(NULL, "/title", "value"));
+    EACH_BAD_POINTER(evrim_request_options_set_string(extras, bad, "value"));
+    EACH_BAD_TEXT(0, STATUS(INVALID, evrim_request_options_set_string(extras, "/title", bad)));
+    body_is_as_before();
+    STATUS(EVRIM_OK, evrim_request_options_set_string(extras, "/title", ""));
+    STATUS(EVRIM_OK, evrim_request_options_set_string(extras, "", ""));
+}
+
+static void try_set_int(void)
+{
+    put_body();
+    STATUS(INVALID, evrim_request_options_set_int(NULL, "/id", 1));
+    EACH_BAD_POINTER(evrim_request_options_set_int(extras, bad, 1));
+    STATUS(EVRIM_OK, evrim_request_options_set_int(extras, "/id", INT64_MIN));
+    STATUS(EVRIM_OK, evrim_request_options_set_int(extras, "/id", INT64_MAX));
+}
+
+static void try_set_double(void)
+{
+    put_body();
+    STATUS(INVALID, evrim_request_options_set_double(NULL, "/part", 0.5));
+    EACH_BAD_POINTER(evrim_request_options_set_double(extras, bad, 0.5));
+    STATUS(INVALID, evrim_request_options_set_double(extras, "/part", (double)INFINITY));
+    STATUS(INVALID, evrim_request_options_set_double(extras, "/part", (double)-INFINITY));
+    STATUS(INVALID, evrim_request_options_set_double(extras, "/part", (double)NAN));
+    STATUS(EVRIM_OK, evrim_request_options_set_double(extras, "/part", DBL_MAX));
+}
+
+static void try_set_bool(void)
+{
+    put_body();
+    STATUS(INVALID, evrim_request_options_set_bool(NULL, "/yes", true));
+    EACH_BAD_POINTER(evrim_request_options_set_bool(extras, bad, true));
+    STATUS(EVRIM_OK, evrim_request_options_set_bool(extras, "/yes", false));
+}
+
+static void try_set_json(void)
+{
+    static const char *const broken[] = {"", " ", "{", "[1,]", "{'a': 1}", "1 2", "nul", "1e999",
+                                         "\"\xff\"", "\"\\ud800\"", "\"a\nb\""};
+    size_t at;
+    put_body();
+    STATUS(INVALID, evrim_request_options_set_json(NULL, "/more", "[]", 2));
+    EACH_BAD_POINTER(evrim_request_options_set_json(extras, bad, "[]", 2));
+    STATUS(INVALID, evrim_request_options_set_json(extras, "/more", NULL, 0));
+    STATUS(INVALID, evrim_request_options_set_json(extras, "/more", NULL, 2));
+    STATUS(INVALID, evrim_request_options_set_json(extras, "/more", "[]", SIZE_MAX));
+    STATUS(INVALID, evrim_request_options_set_json(extras, "/more", "[]", 3));
+    for (at = 0; at < sizeof broken / sizeof broken[0]; at++)
+        STATUS(INVALID, evrim_request_options_set_json(extras, "/more", broken[at], strlen(broken[at])));
+    body_is_as_before();
+}
+
+static void try_request_with(void)
+{
+    static const char *const methods[] = {"", "get", "GET ", "G\nT", "CONNECT", "TRACE"};
+    static const char *const paths[] = {"..", "a/../../b/", "https://example.com/", "a#b", "a\nb"};
+    size_t at;
+    REFUSED(INVALID, NO_ANSWER, evrim_request_with(NULL, "GET", "echo/", extras, &answer, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             evrim_request_with(client, bad, "echo/", extras, &answer, place)));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             evrim_request_with(client, "GET", bad, extras, &answer, place)));
+    REFUSED(INVALID, true, evrim_request_with(client, "GET", "echo/", extras, NULL, place));
+    for (at = 0; at < sizeof methods / sizeof methods[0]; at++)
+        REFUSED(INVALID, NO_ANSWER,
+                evrim_request_with(client, methods[at], "echo/", extras, &answer, place));
+    for (at = 0; at < sizeof paths / sizeof paths[0]; at++)
+        REFUSED(INVALID, NO_ANSWER,
+                evrim_request_with(client, "GET", paths[at], extras, &answer, place));
+    STATUS(EVRIM_OK, evrim_request_with(client, "GET", "echo/", NULL, &answer, NULL));
+    evrim_response_free(answer);
+}
+
 static void try_response_status(void)
 {
     HOLDS(evrim_response_status(NULL) == 0);
@@ -593,9 +751,297 @@ static void try_response_count(void)
     HOLDS(evrim_response_count(response, "") > 0);
 }
 
+static void try_response_type(void)
+{
+    HOLDS(evrim_response_type(NULL, "") == EVRIM_JSON_NONE);
+    EACH_BAD_TEXT(0, HOLDS(evrim_response_type(response, bad) == EVRIM_JSON_NONE));
+    HOLDS(evrim_response_type(response, "method") == EVRIM_JSON_NONE);
+    HOLDS(evrim_response_type(response, "") == EVRIM_JSON_OBJECT);
+}
+
+static void try_response_key(void)
+{
+    HOLDS(evrim_response_key(NULL, "", 0) == NULL);
+    EACH_BAD_TEXT(0, HOLDS(evrim_response_key(response, bad, 0) == NULL));
+    HOLDS(evrim_response_key(response, "/method", 0) == NULL);
+    HOLDS(evrim_response_key(response, "", evrim_response_count(response, "")) == NULL);
+    HOLDS(evrim_response_key(response, "", SIZE_MAX) == NULL);
+    HOLDS(evrim_response_key(response, "", 0) != NULL);
+}
+
+static void try_response_copy_json(void)
+{
+    REFUSED(INVALID, token == NULL, evrim_response_copy_json(NULL, "", &token, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, token == NULL,
+                             evrim_response_copy_json(response, bad, &token, place)));
+    REFUSED(INVALID, true, evrim_response_copy_json(response, "", NULL, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, token == NULL,
+            evrim_response_copy_json(response, "method", &token, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, token == NULL,
+            evrim_response_copy_json(response, "/none", &token, place));
+}
+
+static void try_require_string(void)
+{
+    const evrim_response *r = response;
+    REFUSED(INVALID, borrowed == NULL,
+            evrim_response_require_string(NULL, "/method", &borrowed, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, borrowed == NULL,
+                             evrim_response_require_string(r, bad, &borrowed, place)));
+    REFUSED(INVALID, true, evrim_response_require_string(r, "/method", NULL, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, borrowed == NULL,
+            evrim_response_require_string(r, "", &borrowed, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, borrowed == NULL,
+            evrim_response_require_string(r, "method", &borrowed, place));
+}
+
+static void try_require_int(void)
+{
+    const evrim_response *r = response;
+    REFUSED(INVALID, integer == 0, evrim_response_require_int(NULL, "/length", &integer, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, integer == 0,
+                             evrim_response_require_int(r, bad, &integer, place)));
+    REFUSED(INVALID, true, evrim_response_require_int(r, "/length", NULL, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, integer == 0, evrim_response_require_int(r, "", &integer, place));
+}
+
+static void try_require_double(void)
+{
+    const evrim_response *r = response;
+    REFUSED(INVALID, real == 0, evrim_response_require_double(NULL, "/length", &real, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, real == 0,
+                             evrim_response_require_double(r, bad, &real, place)));
+    REFUSED(INVALID, true, evrim_response_require_double(r, "/length", NULL, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, real == 0, evrim_response_require_double(r, "", &real, place));
+}
+
+static void try_require_bool(void)
+{
+    const evrim_response *r = response;
+    REFUSED(INVALID, !flag, evrim_response_require_bool(NULL, "/length", &flag, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, !flag, evrim_response_require_bool(r, bad, &flag, place)));
+    REFUSED(INVALID, true, evrim_response_require_bool(r, "/length", NULL, place));
+    REFUSED(EVRIM_ERROR_PROTOCOL, !flag, evrim_response_require_bool(r, "/length", &flag, place));
+}
+
 static void try_response_free(void)
 {
     evrim_response_free(NULL);
+}
+
+static int called;
+
+static bool on_progress(void *data, uint64_t done, int64_t total)
+{
+    (void)data;
+    (void)done;
+    (void)total;
+    called++;
+    return true;
+}
+
+static bool on_write(void *data, const uint8_t *bytes, size_t len)
+{
+    (void)data;
+    (void)bytes;
+    (void)len;
+    called++;
+    return true;
+}
+
+/* Nothing is called, and nothing is left behind, for what is refused. */
+static void nothing_happened(void)
+{
+    DIR *listing = opendir(folder);
+    struct dirent *entry;
+    HOLDS(listing != NULL);
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            blame(entry->d_name, "is a file that a refused call has left");
+    }
+    if (listing != NULL)
+        closedir(listing);
+    HOLDS(called == 0);
+}
+
+static void try_download(void)
+{
+    static const char *const paths[] = {"..", "a/../../b/", "https://example.com/", "a#b", "a\nb"};
+    size_t at;
+    evrim_client *c = client;
+    REFUSED(INVALID, token == NULL,
+            evrim_download(NULL, "echo/", folder, on_progress, NULL, &token, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, token == NULL,
+                             evrim_download(c, bad, folder, on_progress, NULL, &token, place)));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, token == NULL,
+                             evrim_download(c, "echo/", bad, on_progress, NULL, &token, place)));
+    for (at = 0; at < sizeof paths / sizeof paths[0]; at++)
+        REFUSED(INVALID, token == NULL,
+                evrim_download(c, paths[at], folder, NULL, NULL, &token, place));
+    REFUSED(INVALID, token == NULL, evrim_download(c, "echo/", "", NULL, NULL, &token, place));
+    REFUSED(INVALID, token == NULL, evrim_download(c, "echo/", "no/such/..", NULL, NULL, &token, place));
+    REFUSED(EVRIM_ERROR_IO, token == NULL,
+            evrim_download(c, "echo/", "/no/such/folder/file", NULL, NULL, &token, place));
+    REFUSED(EVRIM_ERROR_IO, token == NULL,
+            evrim_download(c, "echo/", "/no/such/folder/", NULL, NULL, &token, place));
+    REFUSED(EVRIM_ERROR_IO, token == NULL,
+            evrim_download(c, "echo/", "/dev/null", NULL, NULL, &token, place));
+    REFUSED(INVALID, true, evrim_download(c, NULL, folder, NULL, NULL, NULL, place));
+    nothing_happened();
+}
+
+static void try_download_report(void)
+{
+    static const char *const formats[] = {"", "PDF", "pdf ", "txt", "../pdf", "pdf/"};
+    static const int64_t ids[] = {-1, INT64_MIN};
+    size_t at;
+    evrim_client *c = client;
+    REFUSED(INVALID, token == NULL,
+            evrim_download_report(NULL, 1, "pdf", folder, on_progress, NULL, &token, place));
+    for (at = 0; at < sizeof ids / sizeof ids[0]; at++)
+        REFUSED(INVALID, token == NULL,
+                evrim_download_report(c, ids[at], "pdf", folder, NULL, NULL, &token, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, token == NULL,
+                             evrim_download_report(c, 1, bad, folder, NULL, NULL, &token, place)));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, token == NULL,
+                             evrim_download_report(c, 1, "pdf", bad, NULL, NULL, &token, place)));
+    for (at = 0; at < sizeof formats / sizeof formats[0]; at++)
+        REFUSED(INVALID, token == NULL,
+                evrim_download_report(c, 1, formats[at], folder, NULL, NULL, &token, place));
+    REFUSED(INVALID, token == NULL,
+            evrim_download_report(c, 1, "pdf", "", NULL, NULL, &token, place));
+    REFUSED(INVALID, true, evrim_download_report(c, 1, NULL, folder, NULL, NULL, NULL, place));
+    nothing_happened();
+}
+
+static void try_download_to(void)
+{
+    evrim_client *c = client;
+    REFUSED(INVALID, true, evrim_download_to(NULL, "echo/", on_write, on_progress, NULL, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, true,
+                             evrim_download_to(c, bad, on_write, on_progress, NULL, place)));
+    REFUSED(INVALID, true, evrim_download_to(c, "echo/", NULL, on_progress, NULL, place));
+    REFUSED(INVALID, true, evrim_download_to(c, "..", on_write, on_progress, NULL, place));
+    nothing_happened();
+}
+
+#define NO_LIST(get)                                                                               \
+    do {                                                                                           \
+        REFUSED(INVALID, NO_ANSWER, get(NULL, &answer, place));                                    \
+        REFUSED(INVALID, true, get(client, NULL, place));                                          \
+    } while (0)
+
+#define NO_ITEM(get)                                                                               \
+    do {                                                                                           \
+        REFUSED(INVALID, NO_ANSWER, get(NULL, 1, &answer, place));                                 \
+        REFUSED(INVALID, NO_ANSWER, get(client, -1, &answer, place));                              \
+        REFUSED(INVALID, NO_ANSWER, get(client, INT64_MIN, &answer, place));                       \
+        REFUSED(INVALID, true, get(client, 1, NULL, place));                                       \
+    } while (0)
+
+static void try_get_reports(void)
+{
+    NO_LIST(evrim_get_reports);
+}
+
+static void try_get_runs(void)
+{
+    NO_LIST(evrim_get_runs);
+}
+
+static void try_get_sections(void)
+{
+    NO_LIST(evrim_get_sections);
+}
+
+static void try_get_paragraphs(void)
+{
+    NO_LIST(evrim_get_paragraphs);
+}
+
+static void try_get_tasks(void)
+{
+    NO_LIST(evrim_get_tasks);
+}
+
+static void try_get_report(void)
+{
+    NO_ITEM(evrim_get_report);
+}
+
+static void try_get_run(void)
+{
+    NO_ITEM(evrim_get_run);
+}
+
+static void try_get_section(void)
+{
+    NO_ITEM(evrim_get_section);
+}
+
+static void try_get_paragraph(void)
+{
+    NO_ITEM(evrim_get_paragraph);
+}
+
+static const char *const NO_IDS[] = {"", ".", ".."};
+
+static void try_get_task(void)
+{
+    size_t at;
+    REFUSED(INVALID, NO_ANSWER, evrim_get_task(NULL, "id", &answer, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER, evrim_get_task(client, bad, &answer, place)));
+    for (at = 0; at < sizeof NO_IDS / sizeof NO_IDS[0]; at++)
+        REFUSED(INVALID, NO_ANSWER, evrim_get_task(client, NO_IDS[at], &answer, place));
+    REFUSED(INVALID, true, evrim_get_task(client, "id", NULL, place));
+}
+
+static void try_submit_research(void)
+{
+    evrim_client *c = client;
+#define SUBMIT evrim_submit_research
+    REFUSED(INVALID, NO_ANSWER, SUBMIT(NULL, "u", "t", "d", NULL, NULL, NULL, &answer, place));
+    REFUSED(INVALID, true, SUBMIT(c, "u", "t", "d", NULL, NULL, NULL, NULL, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             SUBMIT(c, bad, "t", "d", NULL, NULL, NULL, &answer, place)));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             SUBMIT(c, "u", bad, "d", NULL, NULL, NULL, &answer, place)));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             SUBMIT(c, "u", "t", bad, NULL, NULL, NULL, &answer, place)));
+    EACH_BAD_TEXT(NOT_NULL, REFUSED(INVALID, NO_ANSWER,
+                                    SUBMIT(c, "u", "t", "d", bad, NULL, NULL, &answer, place)));
+    EACH_BAD_TEXT(NOT_NULL, REFUSED(INVALID, NO_ANSWER,
+                                    SUBMIT(c, "u", "t", "d", NULL, bad, NULL, &answer, place)));
+    EACH_BAD_TEXT(NOT_NULL, REFUSED(INVALID, NO_ANSWER,
+                                    SUBMIT(c, "u", "t", "d", NULL, NULL, bad, &answer, place)));
+#undef SUBMIT
+}
+
+static void try_wait_for_task(void)
+{
+    size_t at;
+    evrim_client *c = client;
+#define WAIT evrim_wait_for_task
+    REFUSED(INVALID, NO_ANSWER, WAIT(NULL, "id", 1000, on_progress, NULL, &answer, place));
+    EACH_BAD_TEXT(0, REFUSED(INVALID, NO_ANSWER,
+                             WAIT(c, bad, 1000, on_progress, NULL, &answer, place)));
+    for (at = 0; at < sizeof NO_IDS / sizeof NO_IDS[0]; at++)
+        REFUSED(INVALID, NO_ANSWER, WAIT(c, NO_IDS[at], 1000, NULL, NULL, &answer, place));
+    REFUSED(INVALID, NO_ANSWER, WAIT(c, "id", 0, on_progress, NULL, &answer, place));
+    REFUSED(INVALID, true, WAIT(c, "id", 1000, on_progress, NULL, NULL, place));
+    nothing_happened();
+#undef WAIT
+}
+
+static void try_next_page(void)
+{
+    REFUSED(INVALID, NO_ANSWER, evrim_next_page(NULL, response, &answer, place));
+    REFUSED(INVALID, NO_ANSWER, evrim_next_page(client, NULL, &answer, place));
+    REFUSED(INVALID, true, evrim_next_page(client, response, NULL, place));
+    /* What is no page has no next one. */
+    answer = response;
+    STATUS(EVRIM_OK, evrim_next_page(client, response, &answer, NULL));
+    HOLDS(NO_ANSWER);
 }
 
 static const struct {
@@ -651,6 +1097,16 @@ static const struct {
     {"evrim_copy_options", try_copy_options},
     {"evrim_free", try_free},
     {"evrim_request", try_request},
+    {"evrim_request_options_new", try_request_options_new},
+    {"evrim_request_options_free", try_request_options_free},
+    {"evrim_request_options_add_query", try_add_query},
+    {"evrim_request_options_set_header", try_request_set_header},
+    {"evrim_request_options_set_string", try_set_string},
+    {"evrim_request_options_set_int", try_set_int},
+    {"evrim_request_options_set_double", try_set_double},
+    {"evrim_request_options_set_bool", try_set_bool},
+    {"evrim_request_options_set_json", try_set_json},
+    {"evrim_request_with", try_request_with},
     {"evrim_response_status", try_response_status},
     {"evrim_response_body", try_response_body},
     {"evrim_response_header", try_response_header},
@@ -659,7 +1115,30 @@ static const struct {
     {"evrim_response_double", try_response_double},
     {"evrim_response_bool", try_response_bool},
     {"evrim_response_count", try_response_count},
+    {"evrim_response_type", try_response_type},
+    {"evrim_response_key", try_response_key},
+    {"evrim_response_copy_json", try_response_copy_json},
+    {"evrim_response_require_string", try_require_string},
+    {"evrim_response_require_int", try_require_int},
+    {"evrim_response_require_double", try_require_double},
+    {"evrim_response_require_bool", try_require_bool},
     {"evrim_response_free", try_response_free},
+    {"evrim_download", try_download},
+    {"evrim_download_report", try_download_report},
+    {"evrim_download_to", try_download_to},
+    {"evrim_get_reports", try_get_reports},
+    {"evrim_get_report", try_get_report},
+    {"evrim_get_runs", try_get_runs},
+    {"evrim_get_run", try_get_run},
+    {"evrim_get_sections", try_get_sections},
+    {"evrim_get_section", try_get_section},
+    {"evrim_get_paragraphs", try_get_paragraphs},
+    {"evrim_get_paragraph", try_get_paragraph},
+    {"evrim_get_tasks", try_get_tasks},
+    {"evrim_get_task", try_get_task},
+    {"evrim_submit_research", try_submit_research},
+    {"evrim_wait_for_task", try_wait_for_task},
+    {"evrim_next_page", try_next_page},
 };
 
 int main(int argc, char **argv)
@@ -673,7 +1152,9 @@ int main(int argc, char **argv)
     }
 
     url = getenv("EVRIM_URL");
+    folder = argc > 1 ? argv[1] : ".";
     options = evrim_options_new();
+    extras = evrim_request_options_new();
     if (evrim_from_env(NULL, &client, NULL) != EVRIM_OK ||
         evrim_request(client, "GET", "echo/", NULL, 0, &response, NULL) != EVRIM_OK ||
         evrim_copy_access_token(NULL, &token, &some_error) == EVRIM_OK) {
@@ -685,6 +1166,7 @@ int main(int argc, char **argv)
     evrim_error_free(some_error);
     evrim_response_free(response);
     evrim_free(client);
+    evrim_request_options_free(extras);
     evrim_options_free(options);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

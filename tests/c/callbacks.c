@@ -465,11 +465,12 @@ static void no_secrets(void)
     refresh = refresh_token(client);
     for (i = 0; i < sizeof STATUSES / sizeof *STATUSES; i++) {
         for (j = 0; j < ANSWER_COUNT; j++) {
-            /* A request, with auto-renewal off in the server: the refresh fails in the same way. */
+            /* A request whose token can't be renewed: refresh and sign-in fail in the same way. */
             if (STATUSES[i] != 200) {
                 fault_that_quotes("GET /reports/", STATUSES[i], ANSWERS[j], access, "");
                 if (STATUSES[i] == 401) {
                     fault_that_quotes("POST /token/refresh/", 500, ANSWERS[j], refresh, "");
+                    fault_that_quotes("POST /token/", 500, "{}", "", "");
                 }
                 status = get(client, "reports/", &error);
                 CHECK(status != EVRIM_OK);

@@ -244,6 +244,14 @@ static bool hear_progress(void *user_data, uint64_t done, int64_t total)
     return heard->stop_at == 0 || done < heard->stop_at;
 }
 
+/* Has enough when it has been called so often. */
+static bool lose_patience(void *user_data, uint64_t done, int64_t total)
+{
+    struct heard *heard = user_data;
+    hear_progress(user_data, done, total);
+    return heard->times < 3;
+}
+
 /* The sum depends on each byte's place. */
 static bool hear_bytes(void *user_data, const uint8_t *bytes, size_t len)
 {
@@ -281,6 +289,8 @@ static bool obey_at_length(char **field)
     if (strcmp(field[0], "download") == 0) {
         heard.stop_at = field[3] ? number(field[3]) : 0;
         status = evrim_download(client, field[1], field[2], hear_progress, &heard, &saved_as, &error);
+    } else if (strcmp(field[0], "download_stalled") == 0) {
+        status = evrim_download(client, field[1], field[2], lose_patience, &heard, &saved_as, &error);
     } else if (strcmp(field[0], "download_report") == 0) {
         status = evrim_download_report(client, (int64_t)number(field[1]), field[2], field[3],
                                        hear_progress, &heard, &saved_as, &error);

@@ -1,7 +1,9 @@
 /* Clients and forked children. The argument names the case. */
 
+#define _GNU_SOURCE /* for unshare() */
 #include "trial.h"
 
+#include <sched.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -119,6 +121,47 @@ static void keeps_connections(void)
     printf("5 children made %lld connections\n", after - before);
     CHECK(after - before == 5);
     evrim_free(client);
+}
+
+/* In a namespace of its own a child may have its parent's number, and is another process all the same. */
+static void same_number(void)
+{
+    pid_t outer, inner;
+    outer = fork_with_watchdog();
+    if (outer == 0) {
+        long long before;
+        evrim_client *client;
+        if (unshare(CLONE_NEWPID) != 0) {
+            printf("skipped: only root can make a namespace\n");
+            fflush(stdout);
+            _exit(0);
+        }
+        outer = fork_with_watchdog();
+        if (outer != 0) {
+            await_child(outer);
+            _exit(0);
+        }
+        CHECK(getpid() == 1);
+        line = control_line();
+        client = sign_in(NULL);
+        get_ok(client, "reports/1/");
+        before = counter(line, "/connections");
+        CHECK(unshare(CLONE_NEWPID) == 0);
+        inner = fork_with_watchdog();
+        if (inner == 0) {
+            CHECK(getpid() == 1);
+            get_ok(client, "reports/1/");
+            evrim_free(client);
+            _exit(0);
+        }
+        await_child(inner);
+        get_ok(client, "reports/1/");
+        CHECK(counter(line, "/connections") - before == 1);
+        evrim_free(client);
+        evrim_free(line);
+        _exit(0);
+    }
+    await_child(outer);
 }
 
 static void grandchild(void)
@@ -412,6 +455,7 @@ int main(int argc, char **argv)
         {"inherits", inherits},
         {"connections", keeps_connections},
         {"grandchild", grandchild},
+        {"same_number", same_number},
         {"options", options_and_responses},
         {"calls", during_calls},
         {"callback", in_a_callback},

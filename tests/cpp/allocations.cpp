@@ -82,7 +82,26 @@ int main()
               client = std::move(clone);
           })
           == 0);
-    /* A lambda is kept on the heap, and an exception is made there. */
+    CHECK(allocations([&] {
+              CHECK(client.get_reports().count("") > 1 && client.get_report(1).status() == 200);
+              evrim::request_options choices;
+              choices.add_query("a", "b").set_string("/title", path).set_integer("/id", 7);
+              CHECK(client.request_with("POST", "echo/", choices).status() == 200);
+              const evrim::owned_string json = report.copy_json("/report");
+              CHECK(!json.view().empty() && report.require_integer("/id") == 1);
+              for (const evrim::response &page : client.pages("v0/reports/"))
+                  CHECK(page.key("", 0) && page.type("/results") == evrim::json_type::array);
+          })
+          == 0);
+    /* A lambda that is called during a call is used where it is, however much it holds. */
+    std::size_t size = 0;
+    const auto write = [&size, many = std::string(300, 'x')](evrim::bytes_view bytes) {
+        size += bytes.size();
+    };
+    CHECK(allocations([&] { client.download_to("reports/1/", write, [](auto, auto) { return true; }); }) == 0);
+    CHECK(size == report.body().size());
+
+    /* A lambda that stays is kept on the heap, and an exception is made there. */
     CHECK(allocations([] { evrim::options().set_token_callback([](auto, auto, auto) {}); }) == 1);
     std::puts("nothing is allocated");
     return 0;

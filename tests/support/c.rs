@@ -107,8 +107,7 @@ pub fn command_at(program: &Path, sandbox: &Sandbox) -> Command {
 /// Whether a tool is there that not every machine has. If not, the test does without, and a line says
 /// so; CI has them all.
 pub fn has(tool: &str) -> bool {
-    let output = Command::new(tool).arg("--version").output();
-    let is_there = output.is_ok_and(|output| output.status.success());
+    let is_there = Command::new(tool).arg("--version").output().is_ok();
     if !is_there {
         let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
         assert!(!in_ci, "{tool} is not installed: .ci/install-tools");
