@@ -5,6 +5,7 @@
 #   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make check-long the tests that take minutes, in full, and those against Django with them
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
@@ -86,6 +87,15 @@ demo demo-research:
 check:
 	$(CARGO) test
 
+# What takes minutes: 10,000 sign-ins, 200 ends of a token in 64 threads, a server that is down for a
+# minute. Most of it is waiting, so all goes on at once.
+check-long:
+	$(CARGO) test --no-run
+	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
+
+long-%:
+	$(CARGO) test --test $* -- --test-threads=8 --include-ignored over_and_over runs_out for_a_while silence
+
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
 	.ci/check-install
@@ -147,4 +157,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

@@ -6,7 +6,9 @@ mod fault_proxy;
 mod support;
 
 use std::collections::HashSet;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -745,13 +747,54 @@ fn the_deadline_of_a_call_bounds_everything() {
     });
 }
 
+/// The real ones, without any option: all at once, and each must end before the next longer one.
+#[test]
+#[ignore = "takes two minutes: make check-long"]
+fn silence_is_borne_for_5_seconds_30_a_minute_and_two() {
+    let options = || with_retries(0);
+    let scene = Scene::new(options());
+    scene.sandbox.fault(Fault::new("*", FaultKind::Silent));
+    let patient = {
+        // With a longer attempt it is the whole call that ends.
+        let mut options = options();
+        let long = Duration::from_secs(3600);
+        options.set_timeout(long).expect("a good value");
+        scene.client.clone_with(Some(options)).expect("a clone")
+    };
+    let deaf = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = deaf.local_addr().expect("an address").port();
+    let unheard = format!("https://127.0.0.1:{port}/prod");
+
+    type Silence<'a> = (u64, Box<dyn Fn() -> Result<(), Error> + Send + 'a>);
+    let calls: [Silence; 4] = [
+        (5, Box::new(|| sign_in(&unheard, options()).map(drop))),
+        (30, Box::new(|| scene.client.refresh_token())),
+        (60, Box::new(|| scene.get().map(drop))),
+        (120, Box::new(|| get(&patient).map(drop))),
+    ];
+    let (ended, order) = mpsc::channel();
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for (seconds, call) in calls {
+            let ended = ended.clone();
+            scope.spawn(move || {
+                let error = call().expect_err("no answer");
+                assert_eq!(error.status(), Status::Timeout, "{error}");
+                assert!(start.elapsed() >= Duration::from_secs(seconds), "{error}");
+                ended.send(seconds).expect("somebody listens");
+            });
+        }
+    });
+    drop(ended);
+    assert_eq!(order.iter().collect::<Vec<_>>(), [5, 30, 60, 120]);
+    scene.recovers();
+}
+
 // ---- a server that is down for a while
 
 #[test]
 fn a_server_that_answers_503_for_a_while_is_waited_for() {
-    // A real minute if asked for.
-    let is_long = std::env::var_os("EVRIM_TEST_LONG").is_some();
-    let down = Duration::from_secs(if is_long { 60 } else { 3 });
+    let down = Duration::from_secs(if support::is_long() { 60 } else { 3 });
     let scene = Scene::new(Options::default());
     scene.sandbox.fault(Fault::status("*", 503));
     let start = Instant::now();

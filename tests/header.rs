@@ -23,29 +23,21 @@ fn the_committed_header_is_the_generated_one() {
     );
 }
 
-/// Everyone's compilers, or those that $CC and $CXX name; one that is missing is told of and left out, but not in CI.
+/// Everyone's compilers, or those that $CC and $CXX name; of C at least one.
 fn compilers(language: &str) -> Vec<String> {
     let (variable, usual) = match language {
         "c" => ("CC", ["gcc", "clang"]),
         _ => ("CXX", ["g++", "clang++"]),
     };
-    match std::env::var(variable) {
-        Ok(compiler) => vec![compiler],
-        Err(_) => usual
-            .into_iter()
-            .filter(|it| is_there(it))
-            .map(str::to_owned)
-            .collect(),
+    if let Ok(compiler) = std::env::var(variable) {
+        return vec![compiler];
     }
-}
-
-fn is_there(program: &str) -> bool {
-    let is_there = Command::new(program).arg("version").output().is_ok();
-    if !is_there {
-        println!("{program} is not installed: skipped");
-        assert!(std::env::var_os("CI").is_none(), "{program} is missing");
+    let found = usual.into_iter().filter(|it| c::has(it));
+    let mut found: Vec<String> = found.map(str::to_owned).collect();
+    if found.is_empty() && language == "c" {
+        found.push("cc".to_owned());
     }
-    is_there
+    found
 }
 
 /// What the compiler says about a text; empty if it takes it. `language` is "c" or "c++".
@@ -112,7 +104,7 @@ fn it_compiles_alone_and_twice_in_every_cpp() {
 /// Other C libraries, processors and systems, with the headers that zig brings for them.
 #[test]
 fn it_compiles_alone_and_twice_for_other_systems() {
-    if !is_there("zig") {
+    if !c::has("zig") {
         return;
     }
     for target in [
@@ -298,6 +290,9 @@ fn programs(folder: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_function_is_called_from_c() {
+    if !c::has("nm") {
+        return;
+    }
     let mut called = BTreeSet::new();
     for source in [programs("tests/c"), programs("examples/c")].concat() {
         let object = c::scratch("calls")
@@ -388,5 +383,57 @@ fn it_defines_nothing_but_its_own_names() {
         .flat_map(enumerators)
     {
         assert!(name.starts_with("EVRIM_"), "{name}");
+    }
+}
+
+#[test]
+fn the_result_of_every_function_that_can_fail_must_be_used() {
+    let header = header();
+    let lines: Vec<&str> = header.lines().collect();
+    let mut marked = 0;
+    for (at, line) in lines.iter().enumerate() {
+        if line.starts_with([' ', '#', '/', '*'])
+            || !line.contains(" evrim_")
+            || !line.contains('(')
+        {
+            continue;
+        }
+        // That one asks for a status, and does nothing.
+        let can_fail = line.starts_with("evrim_status ") && !line.contains(" evrim_error_status(");
+        let is_marked = at > 0 && lines[at - 1] == "EVRIM_MUST_USE";
+        assert_eq!(is_marked, can_fail, "{line}");
+        marked += usize::from(is_marked);
+    }
+    // So that a change in how functions are written does not make this test blind.
+    assert!(marked > 30, "{marked}");
+    let all = lines.iter().filter(|line| **line == "EVRIM_MUST_USE");
+    assert_eq!(all.count(), marked);
+}
+
+/// For the day when a function is to go: whoever calls it is told, and with what to do instead.
+#[test]
+fn a_deprecated_function_is_a_warning_that_names_its_successor() {
+    let declared = "#include <evrim.h>\n\
+                    EVRIM_DEPRECATED(\"use evrim_newer()\") int evrim_old(int number);\n";
+    let called = format!("{declared}int f(void);\nint f(void) {{ return evrim_old(1); }}\n");
+    for (language, standard) in [("c", "c99"), ("c++", "c++11")] {
+        compiles(language, standard, &[], declared);
+        let quiet = ["-Wno-deprecated-declarations"];
+        compiles(language, standard, &quiet, &called);
+    }
+    let source = c::scratch("header").join("deprecated.c");
+    fs::write(&source, &called).expect("a source file");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let output = Command::new(compiler)
+        .args(c::FLAGS)
+        .args(["-fsyntax-only", "-I"])
+        .arg(c::root().join("include"))
+        .arg(&source)
+        .output()
+        .expect("a C compiler");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for word in ["evrim_old", "deprecated", "use evrim_newer()"] {
+        assert!(said.contains(word), "{said}");
     }
 }

@@ -7,11 +7,6 @@ use std::time::Duration;
 use support::c;
 use support::sandbox::{Config, Sandbox};
 
-/// How often the token ends: EVRIM_TEST_EXPIRIES=200 for the whole of it, which takes its time.
-fn count(usual: &str) -> String {
-    std::env::var("EVRIM_TEST_EXPIRIES").unwrap_or_else(|_| usual.to_owned())
-}
-
 fn run(tls: bool, config: Config, arguments: &[&str]) {
     let program = c::compile("tests/c/many_threads.c");
     let sandbox = Sandbox::start(Config { tls, ..config });
@@ -26,17 +21,18 @@ fn revoked(tls: bool, rotate: bool) {
         rotation_gap: Duration::from_millis(if rotate { 5 } else { 0 }),
         ..Config::default()
     };
-    run(tls, config, &["rounds", &count("20")]);
+    run(tls, config, &["rounds", "10"]);
 }
 
 /// The token runs out by itself.
 fn runs_out(tls: bool, rotate: bool) {
     let config = Config {
-        access_lifetime: Duration::from_secs(1),
+        access_lifetime: Duration::from_secs(2),
         rotate,
         ..Config::default()
     };
-    run(tls, config, &["expiries", &count("8"), "1"]);
+    let count = if support::is_long() { "200" } else { "4" };
+    run(tls, config, &["expiries", count, "2"]);
 }
 
 #[test]

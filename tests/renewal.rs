@@ -206,6 +206,67 @@ fn at_once<T: Send>(threads: usize, call: impl Fn() -> T + Sync) -> Vec<T> {
     })
 }
 
+// ---- how a session begins, and how its tokens are replaced on demand
+
+#[test]
+fn a_sign_in_keeps_both_tokens() {
+    let scene = Scene::new();
+    let client = Client::sign_in(&scene.sandbox.url(), USERNAME, PASSWORD, scene.options())
+        .expect("the sandbox lets the demo user in");
+    assert_eq!(
+        (scene.seen(SIGN_IN), scene.sandbox.counters().total),
+        (1, 1)
+    );
+    let (access, refresh) = (access_of(&client), refresh_of(&client));
+    assert_eq!(token_in_use(&client), access);
+    assert!(client.validate_token().expect("an answer"));
+    // The refresh token that was kept does its work, too.
+    client.refresh_token().expect("a new access token");
+    assert_eq!(refresh_of(&client), refresh);
+    assert_eq!((scene.seen(SIGN_IN), scene.seen(REFRESH)), (1, 1));
+}
+
+#[test]
+fn a_start_from_a_token_keeps_what_it_was_given() {
+    let scene = Scene::new();
+    let (access, refresh) = scene.sandbox.token_pair();
+    for given in [Some(refresh.as_str()), None] {
+        let url = scene.sandbox.url();
+        let client = Client::from_token(&url, &access, given, scene.options()).expect("good");
+        assert_eq!(access_of(&client), access);
+        let kept = client.copy_refresh_token();
+        assert_eq!(kept.as_ref().map(|token| token.expose()), given);
+        assert_eq!(token_in_use(&client), access);
+    }
+    assert_eq!(scene.seen("POST /token/verify/"), 2);
+}
+
+#[test]
+fn set_token_signs_in_again_and_replaces_both_tokens() {
+    for scene in [Scene::new(), Scene::rotating()] {
+        let client = scene.signed_in();
+        let (access, refresh) = (access_of(&client), refresh_of(&client));
+        client.set_token().expect("the credentials are good");
+        assert_ne!(access_of(&client), access);
+        assert_ne!(refresh_of(&client), refresh);
+        assert_eq!(token_in_use(&client), access_of(&client));
+        assert_eq!((scene.seen(SIGN_IN), scene.seen(REFRESH)), (1, 0));
+    }
+}
+
+#[test]
+fn refresh_token_replaces_the_access_token_and_signs_in_nowhere() {
+    for (scene, rotates) in [(Scene::new(), false), (Scene::rotating(), true)] {
+        let client = scene.signed_in();
+        let (access, refresh) = (access_of(&client), refresh_of(&client));
+        client.refresh_token().expect("the refresh token is good");
+        assert_ne!(access_of(&client), access);
+        assert_eq!(refresh_of(&client) != refresh, rotates);
+        assert_eq!(token_in_use(&client), access_of(&client));
+        assert_eq!((scene.seen(SIGN_IN), scene.seen(REFRESH)), (0, 1));
+    }
+}
+
 // ---- the two windows
 
 #[test]

@@ -1,10 +1,7 @@
-//! The life of a session through the C interface (`tests/c/session.c`), and what valgrind says of it.
+//! The life of a session through the C interface (`tests/c/session.c`).
 
 mod support;
 
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -88,47 +85,4 @@ fn a_session_with_fractional_dates() {
         ..Config::default()
     });
     assert_eq!(c::run(&mut c::command_at(&program, &sandbox)), FLOW);
-}
-
-#[test]
-fn valgrind_finds_nothing() {
-    let is_there = Command::new("valgrind").arg("--version").output().is_ok();
-    if !is_there {
-        // Straight to the descriptor: the output of a test that passes is not shown.
-        let _ = writeln!(std::io::stderr(), "skipped: valgrind is not installed");
-        return;
-    }
-    for (program, expected) in [
-        ("examples/c/quickstart.c", "both tokens were replaced"),
-        ("examples/c/errors.c", "-> forget this report"),
-        ("tests/c/session.c", "submitted a research"),
-    ] {
-        let sandbox = sandbox(Config::default());
-        let printed = c::run(&mut under_valgrind(&c::compile(program), &sandbox, &[]));
-        assert!(printed.contains(expected), "{program}: {printed}");
-    }
-    // TLS has code of its own. Where assembly sets a value up, valgrind takes it for uninitialised:
-    // here it looks for leaks and for access to what is not ours.
-    let sandbox = sandbox(Config {
-        tls: true,
-        ..Config::default()
-    });
-    let program = c::compile("examples/c/quickstart.c");
-    c::run(&mut under_valgrind(
-        &program,
-        &sandbox,
-        &["--undef-value-errors=no"],
-    ));
-}
-
-/// An exit code other than 0 if valgrind finds an error or a leak.
-fn under_valgrind(program: &Path, sandbox: &Sandbox, more: &[&str]) -> Command {
-    let mut command = c::command_at(Path::new("valgrind"), sandbox);
-    command
-        .args(["--quiet", "--error-exitcode=1", "--leak-check=full"])
-        .arg("--errors-for-leak-kinds=definite,indirect")
-        .arg("--show-leak-kinds=definite,indirect")
-        .args(more)
-        .arg(program);
-    command
 }

@@ -463,7 +463,7 @@ int main(int argc, char **argv)
     };
     size_t i;
     CHECK(argc == 2);
-    alarm(100);
+    limit_time();
     line = control_line();
     for (i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         if (strcmp(CASES[i].name, argv[1]) == 0) {

@@ -5,7 +5,7 @@
  *     many_threads expiries COUNT SECONDS   the token runs out by itself, after so many seconds
  *
  * The first needs the sandbox. The second also runs against a real server (EVRIM_SERVER=django), where
- * only what the client itself sent can be counted. COUNT is EVRIM_TEST_EXPIRIES, or 15, if not given.
+ * only what the client itself sent can be counted.
  */
 #include <evrim.h>
 
@@ -42,10 +42,12 @@ static void fail(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
-static void check(evrim_status status, evrim_error *error, const char *what)
+/* `error` by its place: the call that fills it is an argument as well, and may come after it. */
+static void check(evrim_status status, evrim_error **error, const char *what)
 {
     if (status != EVRIM_OK)
-        fail("%s: %s: %s", what, evrim_status_name((int32_t)status), evrim_error_message(error));
+        fail("%s: %s: %s", what, evrim_status_name((int32_t)status),
+             evrim_error_message(error ? *error : NULL));
 }
 
 static const char *variable(const char *name)
@@ -68,7 +70,7 @@ static void call(void)
     evrim_response *response = NULL;
     evrim_error *error = NULL;
     int64_t id = 0;
-    check(evrim_request(client, "GET", PATH, NULL, 0, &response, &error), error, PATH);
+    check(evrim_request(client, "GET", PATH, NULL, 0, &response, &error), &error, PATH);
     if (!evrim_response_int(response, "/id", &id) || id != 2)
         fail("another report came than was asked for");
     evrim_response_free(response);
@@ -115,7 +117,7 @@ static evrim_client *from_token(const char *access, const char *refresh, int wat
               "log");
         check(evrim_options_set_token_callback(options, on_tokens, NULL, NULL), NULL, "tokens");
     }
-    check(evrim_from_token(variable("EVRIM_URL"), access, refresh, options, &made, &error), error,
+    check(evrim_from_token(variable("EVRIM_URL"), access, refresh, options, &made, &error), &error,
           "from_token");
     evrim_options_free(options);
     return made;
@@ -132,10 +134,11 @@ static void *in_rounds(void *unused)
     return NULL;
 }
 
-static void *until_done(void *unused)
+/* Each in its own time, so that they don't all come at once again and again. */
+static void *until_done(void *number)
 {
-    (void)unused;
-    const struct timespec pause = {0, 200 * 1000 * 1000};
+    const long milliseconds = 300 + 400 * *(int *)number / THREADS;
+    const struct timespec pause = {0, milliseconds * 1000 * 1000};
     while (!is_done()) {
         call();
         nanosleep(&pause, NULL);
@@ -151,7 +154,7 @@ static evrim_response *control(const char *method, const char *path)
     evrim_error *error = NULL;
     if (controller == NULL)
         controller = from_token("opaque", NULL, 0);
-    check(evrim_request(controller, method, path, NULL, 0, &response, &error), error, path);
+    check(evrim_request(controller, method, path, NULL, 0, &response, &error), &error, path);
     return response;
 }
 
@@ -181,9 +184,12 @@ static void nothing(void)
 static void run(void *(*work)(void *), void (*meanwhile)(void))
 {
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+    int numbers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, work, &numbers[i]) != 0)
             fail("no more threads");
+    }
     meanwhile();
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
@@ -192,8 +198,7 @@ static void run(void *(*work)(void *), void (*meanwhile)(void))
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "expiries";
-    const char *expiries = getenv("EVRIM_TEST_EXPIRIES");
-    long count = argc > 2 ? atol(argv[2]) : expiries != NULL ? atol(expiries) : 15;
+    long count = argc > 2 ? atol(argv[2]) : 15;
     double life = argc > 3 ? atof(argv[3]) : 2;
     const char *server = getenv("EVRIM_SERVER");
     int is_sandbox = server == NULL || strcmp(server, "django") != 0;

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     evrim_status status;
     double begin;
     int at = 1;
-    alarm(100);
+    limit_time();
     CHECK(options != NULL);
     for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
         bool refused = argv[at][0] == '!';

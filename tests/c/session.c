@@ -23,18 +23,19 @@
     } while (0)
 
 /* A call that must succeed: `error` is its last argument. */
-#define OK(call) succeeded((call), error, __LINE__)
+#define OK(call) succeeded((call), &error, __LINE__)
 /* A call that must fail so. */
 #define FAILS(expected, call) failed((expected), (call), &error, __LINE__)
 
 static const char *url, *username, *password, *access_token, *refresh_token;
 static bool is_sandbox;
 
-static void succeeded(evrim_status status, evrim_error *error, int line)
+/* `error` by its place: the call that fills it is an argument as well, and may come after it. */
+static void succeeded(evrim_status status, evrim_error **error, int line)
 {
-    if (status == EVRIM_OK && error == NULL)
+    if (status == EVRIM_OK && *error == NULL)
         return;
-    fprintf(stderr, "line %d: %s: %s\n", line, evrim_status_name(status), evrim_error_message(error));
+    fprintf(stderr, "line %d: %s: %s\n", line, evrim_status_name(status), evrim_error_message(*error));
     exit(EXIT_FAILURE);
 }
 

@@ -23,11 +23,12 @@ static const char *username;
 static const char *password;
 static evrim_client *client;
 
-static void check(evrim_status status, evrim_error *error, const char *what)
+/* `error` by its place: the call that fills it is an argument as well, and may come after it. */
+static void check(evrim_status status, evrim_error **error, const char *what)
 {
     if (status == EVRIM_OK)
         return;
-    fprintf(stderr, "%s: %s\n", what, evrim_error_message(error));
+    fprintf(stderr, "%s: %s\n", what, evrim_error_message(error ? *error : NULL));
     exit(1);
 }
 
@@ -75,7 +76,7 @@ static evrim_client *sign_in(void)
 {
     evrim_error *error = NULL;
     evrim_client *made = NULL;
-    check(evrim_new(url, username, password, NULL, &made, &error), error, "sign in");
+    check(evrim_new(url, username, password, NULL, &made, &error), &error, "sign in");
     return made;
 }
 
@@ -83,7 +84,7 @@ static void get(evrim_client *from, const char *path)
 {
     evrim_error *error = NULL;
     evrim_response *response = NULL;
-    check(evrim_request(from, "GET", path, NULL, 0, &response, &error), error, path);
+    check(evrim_request(from, "GET", path, NULL, 0, &response, &error), &error, path);
     evrim_response_free(response);
 }
 
@@ -100,26 +101,26 @@ static bool make_call(int which)
         client = sign_in();
         return true;
     case 1:
-        check(evrim_validate_token(client, &valid, &error), error, "validate");
+        check(evrim_validate_token(client, &valid, &error), &error, "validate");
         return true;
     case 2:
-        check(evrim_refresh_token(client, &error), error, "refresh");
+        check(evrim_refresh_token(client, &error), &error, "refresh");
         return true;
     case 3:
-        check(evrim_set_token(client, &error), error, "sign in again");
+        check(evrim_set_token(client, &error), &error, "sign in again");
         return true;
     case 4:
         get(client, "reports/1/");
         return true;
     case 5:
-        check(evrim_copy_access_token(client, &token, &error), error, "copy");
-        check(evrim_from_token(url, token, NULL, NULL, &made, &error), error, "from token");
+        check(evrim_copy_access_token(client, &token, &error), &error, "copy");
+        check(evrim_from_token(url, token, NULL, NULL, &made, &error), &error, "from token");
         evrim_string_free(token);
         get(made, "echo/");
         evrim_free(made);
         return true;
     case 6:
-        check(evrim_clone(client, NULL, &made, &error), error, "clone");
+        check(evrim_clone(client, NULL, &made, &error), &error, "clone");
         get(made, "echo/");
         evrim_free(made);
         return true;
@@ -189,17 +190,17 @@ static int handles(void)
     int at;
 
     check(evrim_options_set_validate_on_start(options, false), NULL, "option");
-    check(evrim_from_token(url, token, NULL, options, &client, &error), error, "from token");
+    check(evrim_from_token(url, token, NULL, options, &client, &error), &error, "from token");
     get(client, "echo/");
 
     memory = process_status("VmRSS:");
     files = open_files();
     for (at = 0; at < HANDLES; at++)
-        check(evrim_from_token(url, token, NULL, options, &made[at], &error), error, "from token");
+        check(evrim_from_token(url, token, NULL, options, &made[at], &error), &error, "from token");
     printf("client_bytes=%ld\n", (process_status("VmRSS:") - memory) * 1024 / HANDLES);
     memory = process_status("VmRSS:");
     for (at = 0; at < HANDLES; at++)
-        check(evrim_clone(client, NULL, &clones[at], &error), error, "clone");
+        check(evrim_clone(client, NULL, &clones[at], &error), &error, "clone");
     printf("clone_bytes=%ld\n", (process_status("VmRSS:") - memory) * 1024 / HANDLES);
 
     memory = process_status("VmRSS:");

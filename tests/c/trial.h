@@ -65,6 +65,12 @@ static inline void sleep_ms(int milliseconds)
     }
 }
 
+/* A promise that is not kept must not hold up the tests. Valgrind makes everything slow. */
+static inline void limit_time(void)
+{
+    alarm(getenv("EVRIM_TEST_SLOW") != NULL ? 600 : 100);
+}
+
 static inline const char *variable(const char *name)
 {
     const char *value = getenv(name);

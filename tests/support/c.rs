@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
@@ -101,6 +102,19 @@ pub fn command_at(program: &Path, sandbox: &Sandbox) -> Command {
     let mut command = command(program);
     command.envs(sandbox.env());
     command
+}
+
+/// Whether a tool is there that not every machine has. If not, the test does without, and a line says
+/// so; CI has them all.
+pub fn has(tool: &str) -> bool {
+    let is_there = Command::new(tool).arg("--version").output().is_ok();
+    if !is_there {
+        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        assert!(!in_ci, "{tool} is not installed: .ci/install-tools");
+        // Straight to the descriptor: the output of a test that passes is not shown.
+        let _ = writeln!(std::io::stderr(), "skipped: {tool} is not installed");
+    }
+    is_there
 }
 
 /// Runs to the end; the program must succeed. Returns what it printed.
