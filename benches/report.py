@@ -49,6 +49,7 @@ def rows(many):
     for threads in (1, 2, 8, 32):
         name = "1 thread" if threads == 1 else f"{threads} threads"
         yield f"rate {threads}", f"1 KB GETs a second, https, {name}", PLAIN
+    yield "server 32", "the server's share of its core meanwhile, %", PLAIN
     yield "cold", "from dlopen() to the first answer, https", MS
     yield "resident", "resident memory after 1,000 calls", MB
     yield "peak body 10", "peak memory, body of 10 MB", MB

@@ -66,7 +66,8 @@ static CURL *new_easy(const struct settings *settings)
     check(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     check(curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
     check(curl_easy_setopt(easy, CURLOPT_USERAGENT, "bench"));
-    /* Larger than the default 16 KB, as curl's own command line tool has it: faster with large bodies. */
+    /* Not the default 16 KB but what curl's own command line tool takes: less CPU time with large bodies over
+     * http, and no more with small ones. */
     check(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 102400L));
     check(curl_easy_setopt(easy, CURLOPT_CAINFO, settings->system_ca ? settings->ca_bundle : settings->ca_file));
     check(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
