@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -106,11 +107,11 @@ impl Origin<'_> {
                 asked: self.asked,
                 sent: sent.clone(),
             };
-            let stopped = async {
+            let stopped = pin!(async {
                 cancelled.await;
                 Err(cancellation())
-            };
-            let expired = async {
+            });
+            let expired = pin!(async {
                 // A call that makes progress gets more time meanwhile.
                 poll_fn(|context| lane.call_timer.poll(context, ends.get())).await;
                 Err(Error::new(
@@ -121,8 +122,9 @@ impl Origin<'_> {
                         self.options.total_timeout.as_millis()
                     ),
                 ))
-            };
-            lane::first(stopped, lane::first(work(&call), expired)).await
+            });
+            let work = pin!(work(&call));
+            lane::first(stopped, pin!(lane::first(work, expired))).await
         });
         // Here, since a callback may end the call as well.
         result.map_err(|error| {

@@ -406,6 +406,8 @@ impl Client {
     }
 
     /// The tokens for the next request, renewed in time where the options allow it.
+    ///
+    /// Renewals are boxed, here and below: they are rare, and each call would carry their room about.
     async fn ready_tokens(&self, call: &Call<'_>) -> Result<Arc<Tokens>> {
         let session = self.session();
         let tokens = session.tokens();
@@ -418,12 +420,12 @@ impl Client {
             Need::Soon => {
                 if let Some(leader) = session.early_turn(call.process, &tokens, self.now()) {
                     // The old token still serves, and half of the call's time is kept for using it.
-                    let renewal = self.lead(call, leader, &tokens, false);
+                    let renewal = Box::pin(self.lead(call, leader, &tokens, false));
                     let _ = tokio::time::timeout(call.time_left() / 2, renewal).await;
                 }
                 Ok(session.tokens())
             }
-            Need::Now { expired } => match self.renew(call, &tokens, false).await {
+            Need::Now { expired } => match Box::pin(self.renew(call, &tokens, false)).await {
                 // Until its very end the old token is as good as any. The caller's request has not
                 // been sent, whatever the server knows of the renewal.
                 Err(error) if expired => Err(error.sent(false)),
@@ -459,7 +461,7 @@ impl Client {
         if by_credentials && !session.may_sign_in() {
             return Ok(false);
         }
-        self.renew(call, tokens, by_credentials).await?;
+        Box::pin(self.renew(call, tokens, by_credentials)).await?;
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::future::Future;
 use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,7 +118,8 @@ impl Client {
                 sink: Some(download),
                 ..Ask::new(Method::GET, url.clone())
             };
-            match lane::first(self.send(call, ask), download.keep_telling()).await {
+            let send = pin!(self.send(call, ask));
+            match lane::first(send, pin!(download.keep_telling())).await {
                 Ok(_) => return Ok(()),
                 // The part that was asked for is not there: the whole may be.
                 Err(error) if error.http_status() == Some(416) && download.forget() => {}

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::Deref;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -335,10 +335,11 @@ pub async fn settle() {
     tokio::task::yield_now().await;
 }
 
-/// The first of the two to end.
-pub async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
-    let mut one = pin!(one);
-    let mut other = pin!(other);
+/// The first of the two to end. They come pinned: a future that is passed on takes its room twice.
+pub async fn first<T>(
+    mut one: Pin<&mut impl Future<Output = T>>,
+    mut other: Pin<&mut impl Future<Output = T>>,
+) -> T {
     poll_fn(|context| match one.as_mut().poll(context) {
         Poll::Pending => other.as_mut().poll(context),
         ready => ready,

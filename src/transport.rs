@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -89,28 +89,28 @@ pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Fa
     // A kept connection that the server has closed meanwhile is noticed here, not in the request.
     lane::settle().await;
     let Some(sink) = request.sink else {
-        let whole = async { read(&request, send(lane, &request).await?).await };
+        let whole = pin!(async { read(&request, send(lane, &request).await?).await });
         return in_time(lane, &request, whole).await;
     };
-    let response = in_time(lane, &request, send(lane, &request)).await?;
+    let response = in_time(lane, &request, pin!(send(lane, &request))).await?;
     if response.status().is_success() {
         pour(lane, &request, response, sink).await
     } else {
-        in_time(lane, &request, read(&request, response)).await
+        in_time(lane, &request, pin!(read(&request, response))).await
     }
 }
 
 async fn in_time<T>(
     lane: &Lane,
     request: &Outgoing<'_>,
-    work: impl Future<Output = Result<T, Failure>>,
+    work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
 ) -> Result<T, Failure> {
     let deadline = Instant::now() + request.timeout;
-    let late = async {
+    let late = pin!(async {
         poll_fn(|context| lane.attempt_timer.poll(context, deadline)).await;
         None
-    };
-    match lane::first(async { Some(work.await) }, late).await {
+    });
+    match lane::first(pin!(async { Some(work.await) }), late).await {
         Some(result) => result,
         None => {
             let what = match request.sink {
@@ -234,10 +234,10 @@ async fn pour(
     let length = response.content_length();
     sink.begin(status, &headers, length).map_err(local)?;
     loop {
-        let piece = async {
+        let piece = pin!(async {
             let piece = response.chunk().await;
             piece.map_err(|why| failure(request, &why))
-        };
+        });
         match in_time(lane, request, piece).await? {
             Some(bytes) => sink.take(bytes).await.map_err(local)?,
             None => break,
