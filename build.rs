@@ -44,7 +44,7 @@ const GROUPS: [(&str, &str, &str); 10] = [
     ),
     (
         "resources",
-        "Evrim's own things",
+        "Resources",
         "Reports, runs, tasks, sections, paragraphs, research, and lists in pages.",
     ),
 ];

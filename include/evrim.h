@@ -1033,7 +1033,7 @@ evrim_status evrim_download_to(evrim_client *client,
 /** @} */
 
 /**
- * @name Evrim's own things
+ * @name Resources
  * Reports, runs, tasks, sections, paragraphs, research, and lists in pages.
  * @{
  */

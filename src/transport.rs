@@ -86,8 +86,9 @@ impl Outgoing<'_> {
 }
 
 pub async fn exchange(lane: &Lane, request: Outgoing<'_>) -> Result<Incoming, Failure> {
-    // A kept connection that the server has closed meanwhile is noticed here, not in the request.
-    lane::settle().await;
+    // A kept connection that the server has closed meanwhile is noticed here. If it is chosen all the
+    // same, it looks before it sends, and the HTTP client takes another.
+    tokio::task::yield_now().await;
     let Some(sink) = request.sink else {
         let whole = pin!(async { read(&request, send(lane, &request).await?).await });
         return in_time(lane, &request, whole).await;
