@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -135,7 +135,7 @@ fn run(program: &str, number: usize, arguments: &str, under_valgrind: bool) {
         match argument {
             "--tls" => continue,
             "FILE" => command.arg(&saved),
-            "FOLDER" => command.arg(c::scratch("downloads")),
+            "FOLDER" => command.arg(empty_folder(program)),
             _ => command.arg(argument),
         };
     }
@@ -145,6 +145,14 @@ fn run(program: &str, number: usize, arguments: &str, under_valgrind: bool) {
     };
     let printed = run_with(&mut command, &dialogue);
     assert!(!printed.contains("status=EVRIM_ERROR"), "{printed}");
+}
+
+/// A folder of this program's own.
+fn empty_folder(program: &str) -> PathBuf {
+    let folder = c::scratch(&program.replace('/', "-"));
+    fs::remove_dir_all(&folder).expect("it is there");
+    fs::create_dir(&folder).expect("a folder");
+    folder
 }
 
 fn sandbox(config: Config) -> Sandbox {
@@ -176,7 +184,7 @@ fn valgrind(program: &Path, sandbox: &Sandbox, tls: bool) -> Command {
 
 /// What tests/c/dialogue.c is to do: one call of each kind.
 fn dialogue(sandbox: &Sandbox) -> String {
-    let folder = c::scratch("downloads");
+    let folder = empty_folder("tests/c/dialogue.c");
     let folder = folder.to_str().expect("UTF-8");
     let sign_in = format!("new\t{}\t{USERNAME}\t{PASSWORD}", sandbox.url());
     let download = format!("download_report\t1\tpdf\t{folder}");

@@ -251,6 +251,7 @@ static void waits_for_anothers_renewal(void)
     start(&leader, client, REFRESH);
     await_counter(line, "/requests/POST ~1token~1refresh~1", 1);
     start(&follower, clone, REFRESH);
+    await_begin(&follower);
     sleep_ms(200);
     CHECK(counter(line, "/requests/POST ~1token~1refresh~1") == 1);
     cancel_and_join(&follower, "waiting for another's renewal");
@@ -282,7 +283,10 @@ static void hands_the_renewal_over(void)
         for (i = 0; i < WAITERS; i++) {
             start(&waiters[i], client, kind == 0 ? REFRESH : GET_REPORTS);
         }
-        sleep_ms(1000);
+        for (i = 0; i < WAITERS; i++) {
+            await_begin(&waiters[i]);
+        }
+        sleep_ms(300);
         cancel_and_join(&leader, kind == 0 ? "the one that refreshes" : "the one that renews");
         for (i = 0; i < WAITERS; i++) {
             join(&waiters[i]);
@@ -311,6 +315,9 @@ static void frees_during_calls(void)
     /* Of those that refresh and sign in one is at the server, and the others wait for it. */
     for (running = 0; running < THREADS / 2 + 1; running = counter(line, "/running")) {
         sleep_ms(5);
+    }
+    for (i = 0; i < THREADS; i++) {
+        await_begin(&callers[i]);
     }
     sleep_ms(200);
     begin = now_ms();

@@ -202,6 +202,7 @@ struct caller {
     evrim_client *client;
     enum call call;
     evrim_status status;
+    bool has_begun;
     double ended;
 };
 
@@ -225,6 +226,7 @@ static inline void *run_caller(void *data)
 {
     struct caller *caller = data;
     evrim_error *error;
+    __atomic_store_n(&caller->has_begun, true, __ATOMIC_SEQ_CST);
     caller->status = make_call(caller->client, caller->call, &error);
     caller->ended = now_ms();
     if (caller->status != evrim_error_status(error)) {
@@ -239,7 +241,16 @@ static inline void start(struct caller *caller, evrim_client *client, enum call 
     caller->client = client;
     caller->call = call;
     caller->status = EVRIM_ERROR_INTERNAL;
+    caller->has_begun = false;
     CHECK(pthread_create(&caller->thread, NULL, run_caller, caller) == 0);
+}
+
+/* Waits until it makes its call, or is about to. */
+static inline void await_begin(struct caller *caller)
+{
+    while (!__atomic_load_n(&caller->has_begun, __ATOMIC_SEQ_CST)) {
+        sleep_ms(1);
+    }
 }
 
 static inline void join(struct caller *caller)
