@@ -88,13 +88,15 @@ check:
 	$(CARGO) test
 
 # What takes minutes: 10,000 sign-ins, 200 ends of a token in 64 threads, a server that is down for a
-# minute. Most of it is waiting, so all goes on at once.
+# minute. Most of it is waiting, so all goes on at once; what computes gives way to what is to be in time.
 check-long:
 	$(CARGO) test --no-run
 	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
 
+long-transport: PRIORITY := nice
 long-%:
-	$(CARGO) test --test $* -- --test-threads=8 --include-ignored over_and_over runs_out for_a_while silence
+	$(PRIORITY) $(CARGO) test --test $* -- --test-threads=8 --include-ignored \
+	    over_and_over runs_out for_a_while silence
 
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
