@@ -496,19 +496,21 @@ impl Client {
                     call.log(Level::Info, "token", || {
                         "the refresh token is refused: signing in again".to_owned()
                     });
-                    self.signed_in(call).await
+                    self.signed_in_again(call).await
                 }
                 result => result,
             },
-            _ => self.signed_in(call).await,
+            _ => self.signed_in_again(call).await,
         };
         self.conclude(call, leader, result)
     }
 
     /// The explicit calls: a new sign-in or refresh, or the result of one that is running.
     async fn replace(&self, call: &Call<'_>, kind: Kind) -> Result<()> {
+        let mut seen: Option<Arc<Tokens>> = None;
         loop {
-            match self.session().turn(call.process, kind, None) {
+            let before = self.session().tokens();
+            match self.session().turn(call.process, kind, seen.as_deref()) {
                 Turn::Fresh => return Ok(()),
                 Turn::Lead(leader) => {
                     let tokens = self.session().tokens();
@@ -522,6 +524,8 @@ impl Client {
                 }
                 Turn::Follow(attempt) => match attempt.shared(self.options.patience()).await {
                     Some(result) if attempt.kind() == kind => return result,
+                    // Handed over: another that waited may have refreshed before this one wakes.
+                    None if attempt.kind() == kind && kind == Kind::Refresh => seen = Some(before),
                     _ => {}
                 },
             }
@@ -547,6 +551,18 @@ impl Client {
             Refreshed::Lost(_) if self.session().may_sign_in() => self.signed_in(call).await,
             Refreshed::Lost(error) => Err(error),
         }
+    }
+
+    /// By itself, and so not after a refusal: another call may have met one since this call looked.
+    async fn signed_in_again(&self, call: &Call<'_>) -> Result<Tokens> {
+        if self.session().credentials.is_some() && !self.session().may_sign_in() {
+            return Err(Error::new(
+                Status::Authentication,
+                "the server has refused the user name and password, which are not tried again by \
+                 themselves: sign in with evrim_set_token or evrim_new",
+            ));
+        }
+        self.signed_in(call).await
     }
 
     async fn signed_in(&self, call: &Call<'_>) -> Result<Tokens> {
