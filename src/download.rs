@@ -144,7 +144,8 @@ struct Download<'a> {
     total: Cell<Option<u64>>,
     /// What names this version of the file, where the server does.
     version: RefCell<Option<HeaderValue>>,
-    /// The most there ever was, which the caller has; and that when the present attempt began, and the clock was restarted.
+    /// The most there ever was, which the caller has; and what that was when the present attempt began,
+    /// and when the clock was restarted.
     most: Cell<u64>,
     most_before: Cell<u64>,
     most_at_clock: Cell<u64>,

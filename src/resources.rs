@@ -188,9 +188,7 @@ impl Client {
     async fn json(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
         let (method, url) = (ask.method.clone(), ask.url.clone());
         let incoming = self.send(call, ask).await?;
-        if !incoming.body.trim_ascii_start().starts_with(b"{")
-            && !incoming.body.trim_ascii_start().starts_with(b"[")
-        {
+        if !matches!(incoming.body.trim_ascii_start().first(), Some(b'{' | b'[')) {
             let wall = self.options().clock.wall();
             let why = "no JSON where some was due";
             let tokens = self.tokens();
