@@ -23,7 +23,7 @@ DOCDIR ?= $(PREFIX)/share/doc/evrim
 LICENSEDIR ?= $(PREFIX)/share/licenses/evrim
 DESTDIR ?=
 
-VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+VERSION := $(shell sed -n '/^version = /{s/^version = "\(.*\)"$$/\1/p;q}' Cargo.toml)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 STATIC_LIBS := $(shell cat packaging/static-libraries)
 CMAKEDIR ?= $(LIBDIR)/cmake/evrim
