@@ -137,7 +137,7 @@ impl Client {
         options: Options,
         session: impl AsyncFnOnce(&Call<'_>) -> Result<Session>,
     ) -> Result<Client> {
-        let lanes = Lanes::of(&options, endpoint.is_loopback());
+        let lanes = Lanes::of(&options, &endpoint);
         let budget = Budget::new();
         let cancel = Cancel::new();
         let origin = Origin {
@@ -173,7 +173,7 @@ impl Client {
             None => self.options.clone(),
         };
         self.shared.endpoint.check(options.allow_insecure_http)?;
-        let lanes = Lanes::of(&options, self.shared.endpoint.is_loopback());
+        let lanes = Lanes::of(&options, &self.shared.endpoint);
         Ok(Client {
             shared: self.shared.clone(),
             _own_seat: (!self.shared.seat.covers(&lanes)).then(|| SessionSeat::beside(&lanes)),
@@ -181,6 +181,11 @@ impl Client {
             options,
             cancel: Cancel::new(),
         })
+    }
+
+    /// Whether its requests go through a proxy.
+    pub fn is_proxied(&self) -> bool {
+        self.lanes.is_proxied()
     }
 
     /// Ends the calls that are running on this handle, from any thread.

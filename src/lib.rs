@@ -1,9 +1,10 @@
 //! The Evrim client. The C interface in `ffi` is what most users see; from Rust, start at `Client`.
 //!
 //! A request travels down this list, its answer up again:
-//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
-//! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`, `timer`).
+//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` →
+//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
+//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`, `timer`, `socket`, `names`,
+//! `watched`, `unpack`, `cause`).
 
 #![deny(unsafe_code)]
 // What a caller passes must not be able to stop the program, and a library does not print.
@@ -22,8 +23,10 @@
 mod call;
 mod callback;
 mod cancel;
+mod cause;
 mod client;
 mod clock;
+mod connection;
 mod disposition;
 mod download;
 mod encode;
@@ -38,6 +41,7 @@ mod header;
 mod json;
 mod jwt;
 mod lane;
+mod names;
 mod options;
 mod outcome;
 mod process;
@@ -46,12 +50,16 @@ mod request;
 mod resources;
 mod response;
 mod retry;
+mod route;
 mod secret;
 mod session;
+mod socket;
 mod timer;
 mod tls;
 mod token_calls;
 mod transport;
+mod unpack;
+mod watched;
 
 pub use callback::{Change, Level};
 pub use client::Client;

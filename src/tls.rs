@@ -103,7 +103,7 @@ pub struct Trust {
 #[derive(Default)]
 struct Shared {
     roots: OnceCell<Arc<RootCertStore>>,
-    config: OnceCell<ClientConfig>,
+    config: OnceCell<Arc<ClientConfig>>,
 }
 
 impl Trust {
@@ -115,7 +115,7 @@ impl Trust {
     }
 
     /// Clones share the authorities and the cache of TLS sessions.
-    pub fn config(&self, process: Process) -> Result<ClientConfig> {
+    pub fn config(&self, process: Process) -> Result<Arc<ClientConfig>> {
         let shared = self.shared.get(process, |parent| {
             let inherited = parent.and_then(|parent| parent.roots.get());
             Shared {
@@ -128,7 +128,7 @@ impl Trust {
         });
         let config = shared.config.get_or_try_init(|| {
             let roots = shared.roots.get_or_init(|| Arc::new(self.read_roots()));
-            self.make_config(roots.clone())
+            self.make_config(roots.clone()).map(Arc::new)
         })?;
         Ok(config.clone())
     }
@@ -149,10 +149,12 @@ impl Trust {
             .identity
             .as_ref()
             .and_then(Identity::certified_key);
-        Ok(match certified {
+        let mut config = match certified {
             Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
             None => builder.with_no_client_auth(),
-        })
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 
     fn read_roots(&self) -> RootCertStore {
