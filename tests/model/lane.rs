@@ -1,0 +1,114 @@
+//! In place of `src/lane.rs`: a thread drives its call with loom's executor, and there is no network.
+
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::thread::Thread;
+
+use crate::error::Result;
+use crate::events::Events;
+use crate::options::Options;
+use crate::process::Process;
+use crate::sync::{Mutex, MutexGuard};
+use crate::timer::Timer;
+
+pub struct Lanes;
+
+pub struct Seat(Arc<Lanes>);
+
+impl Deref for Seat {
+    type Target = Lanes;
+
+    fn deref(&self) -> &Lanes {
+        &self.0
+    }
+}
+
+pub struct SessionSeat;
+
+impl SessionSeat {
+    pub fn beside(_: &Seat) -> SessionSeat {
+        SessionSeat
+    }
+
+    pub fn covers(&self, _: &Seat) -> bool {
+        true
+    }
+}
+
+#[derive(Default)]
+pub struct Lane {
+    pub call_timer: Timer,
+    pub attempt_timer: Timer,
+}
+
+impl Lane {
+    pub fn http(&self) -> &reqwest::Client {
+        unreachable!("the model answers in the transport's place")
+    }
+}
+
+impl Lanes {
+    pub fn of(_: &Options, _: bool) -> Seat {
+        Seat(Arc::new(Lanes))
+    }
+
+    /// The steps of the real one: work until it waits, hand out events, go on.
+    pub fn run<T>(
+        &self,
+        process: Process,
+        events: &Events<'_>,
+        work: impl AsyncFnOnce(&Lane) -> Result<T>,
+    ) -> Result<T> {
+        let lane = Lane::default();
+        let mut work = Box::pin(work(&lane));
+        loop {
+            let step = block_on(|context| match work.as_mut().poll(context) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if !events.is_empty() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            if !events.is_empty() {
+                events.deliver(process)?;
+            }
+            if let Some(result) = step {
+                return result;
+            }
+        }
+    }
+}
+
+/// A thread parks, and a waker unparks it: a wake-up that comes first is kept.
+fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Unpark>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(loom::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(result) = poll(&mut context) {
+            return result;
+        }
+        loom::thread::park();
+    }
+}
+
+pub async fn first<T>(
+    mut one: Pin<&mut impl Future<Output = T>>,
+    mut other: Pin<&mut impl Future<Output = T>>,
+) -> T {
+    std::future::poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        ready => ready,
+    })
+    .await
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
