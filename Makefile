@@ -5,6 +5,8 @@
 #   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make check-model  renewal in every order that threads can take; check-deny: licences, sources and doubles
+#                   of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
@@ -110,6 +112,10 @@ check-docs:
 check-abi:
 	packaging/check-abi
 
+# One renewal at a time, in every order of the threads' steps; and that the model would find a defect.
+check-model:
+	tests/model/check
+
 check-django:
 	tests/django/check
 
@@ -159,4 +165,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi check-model bench bench-update bench-check install uninstall clean

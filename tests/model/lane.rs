@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use loom::thread::Thread;
+use loom::sync::Condvar;
 
 use crate::error::Result;
 use crate::events::Events;
@@ -80,21 +80,28 @@ impl Lanes {
     }
 }
 
-/// A thread parks, and a waker unparks it: a wake-up that comes first is kept.
+/// A thread sleeps until it is woken; a wake-up that comes first is kept. loom's own park loses one that
+/// comes while the thread waits for a lock.
 fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Unpark>) {
-            self.0.unpark();
+    #[derive(Default)]
+    struct Sleeper(loom::sync::Mutex<bool>, Condvar);
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Sleeper>) {
+            *self.0.lock().expect("a lock of the model") = true;
+            self.1.notify_one();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(loom::thread::current())));
+    let sleeper = Arc::new(Sleeper::default());
+    let waker = Waker::from(sleeper.clone());
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(result) = poll(&mut context) {
             return result;
         }
-        loom::thread::park();
+        let mut is_woken = sleeper.0.lock().expect("a lock of the model");
+        while !std::mem::take(&mut *is_woken) {
+            is_woken = sleeper.1.wait(is_woken).expect("a lock of the model");
+        }
     }
 }
 

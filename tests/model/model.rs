@@ -45,7 +45,6 @@ pub struct Habits {
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub sign_ins: u32,
-    pub refreshes: u32,
     pub requests: u32,
     /// Refresh tokens that were sent, in order.
     pub refreshed: Vec<u32>,
@@ -53,10 +52,10 @@ pub struct Seen {
 
 #[derive(Default)]
 struct Server {
-    /// The number of the pair handed out last: its tokens alone are good.
+    /// The number of the pair handed out last.
     latest: u32,
-    /// The access token of the latest pair is refused all the same.
-    is_revoked: bool,
+    /// Access tokens of pairs up to this one are refused.
+    revoked: u32,
     in_flight: u32,
     seen: Seen,
 }
@@ -111,14 +110,17 @@ impl World {
     }
 
     pub fn now() -> Rc<World> {
-        WORLD.with_borrow(|world| world.clone()).expect("an execution that has begun")
+        WORLD
+            .with_borrow(|world| world.clone())
+            .expect("an execution that has begun")
     }
 
     // --- the server
 
-    /// The access token of the latest pair is refused from now on.
+    /// The access tokens that there are are refused from now on.
     pub fn revoke(&self) {
-        locked(&self.server).is_revoked = true;
+        let mut server = locked(&self.server);
+        server.revoked = server.latest;
     }
 
     pub fn seen(&self) -> Seen {
@@ -145,27 +147,36 @@ impl World {
             }
             "/token/refresh/" => {
                 let sent = number(body["refresh"].as_str().expect("a refresh token"));
-                server.seen.refreshes += 1;
+                // It takes each once.
+                let is_used = server.seen.refreshed.contains(&sent);
                 server.seen.refreshed.push(sent);
-                if habits.refuses_refresh || sent != server.latest {
+                if habits.refuses_refresh || is_used {
                     return refusal;
                 }
             }
             _ => {
                 server.seen.requests += 1;
-                let bearer = request.bearer.as_ref().and_then(|bearer| bearer.to_str().ok());
+                let bearer = request
+                    .bearer
+                    .as_ref()
+                    .and_then(|bearer| bearer.to_str().ok());
                 let sent = number(bearer.expect("a bearer"));
-                if sent != server.latest || server.is_revoked {
+                if sent <= server.revoked {
                     return refusal;
                 }
                 return (200, "{}".to_owned());
             }
         }
         server.latest += 1;
-        server.is_revoked = false;
         let number = server.latest;
         drop(server);
-        (200, format!("{{\"access\":\"{}\",\"refresh\":\"r.{number}\"}}", access(number)))
+        (
+            200,
+            format!(
+                "{{\"access\":\"{}\",\"refresh\":\"r.{number}\"}}",
+                access(number)
+            ),
+        )
     }
 
     // --- the clock
@@ -307,6 +318,12 @@ async fn pause() {
         Poll::Pending
     })
     .await;
+}
+
+/// Whether this defect of `planted.patch` is to be there: the program must find it.
+pub fn planted(name: &str) -> bool {
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    name == NAME.get_or_init(|| std::env::var("PLANTED").unwrap_or_default())
 }
 
 /// The age of the first token when the calls begin.

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, LockResult, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use loom::sync::atomic::{AtomicBool as LoomBool, AtomicUsize};
 pub use loom::sync::MutexGuard;
+use loom::sync::atomic::{AtomicBool as LoomBool, AtomicUsize};
 pub use loom::thread_local;
 
 use super::World;
@@ -83,7 +83,11 @@ impl<T> ArcSwap<T> {
     pub fn load_full(&self) -> Arc<T> {
         step();
         let place = self.place.load(Ordering::Acquire);
-        self.values.borrow().get(place).expect("a stored value").clone()
+        self.values
+            .borrow()
+            .get(place)
+            .expect("a stored value")
+            .clone()
     }
 
     pub fn store(&self, value: Arc<T>) {
@@ -128,7 +132,10 @@ impl<T> OnceCell<T> {
 
     pub fn set(&self, value: T) -> Result<(), T> {
         step();
-        match self.is_set.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire) {
+        match self
+            .is_set
+            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => self.value.set(value),
             Err(_) => Err(value),
         }
