@@ -5,6 +5,8 @@
 #   make demo-research  the same with examples/c/research.c: from a request for research to a PDF on disk
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
+#   make check-model  renewal in every order that threads can take; check-supply: licences, sources and
+#                   doubles of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
@@ -44,7 +46,7 @@ DEMO := $(CARGO_TARGET_DIR)/demo
 SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -type f)
 LINK := packaging/link packaging/evrim.symbols packaging/static-libraries
 DOCS := $(CARGO_TARGET_DIR)/docs
-LICENSES := LICENSE LICENSE-APACHE LICENSE-MIT
+LICENSES := LICENSE LICENSE-APACHE LICENSE-MIT packaging/supply/THIRD-PARTY-NOTICES.txt
 
 all: $(BUILT)/libevrim.so.$(VERSION) docs
 
@@ -110,6 +112,18 @@ check-docs:
 check-abi:
 	packaging/check-abi
 
+# One renewal at a time, in every order of the threads' steps; and that the model would find a defect.
+check-model:
+	tests/model/check
+
+# Licences, sources and doubles of the crates; the bill of materials and the notices are theirs.
+check-supply:
+	packaging/supply/check
+
+# The same bytes from another folder.
+check-reproducible: $(BUILT)/libevrim.so.$(VERSION)
+	packaging/check-reproducible
+
 check-django:
 	tests/django/check
 
@@ -130,15 +144,16 @@ install: all
 	ln -sf libevrim.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libevrim.so
 	$(INSTALL) -m 644 $(BUILT)/libevrim.a $(DESTDIR)$(LIBDIR)/libevrim.a
 	$(INSTALL) -m 644 include/evrim.h include/evrim.hpp $(DESTDIR)$(INCLUDEDIR)
-	$(INSTALL) -d $(DESTDIR)$(LICENSEDIR)
+	$(INSTALL) -d $(DESTDIR)$(LICENSEDIR) $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 $(LICENSES) $(DESTDIR)$(LICENSEDIR)
 	$(FILL) packaging/evrim.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc
+	$(FILL) packaging/supply/evrim.cdx.json.in > $(DESTDIR)$(DOCDIR)/evrim.cdx.json
 	for file in evrim-config evrim-config-version; do \
 	    $(FILL) packaging/cmake/$$file.cmake.in > $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
 	done
-	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc $(DESTDIR)$(CMAKEDIR)/*.cmake
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc $(DESTDIR)$(CMAKEDIR)/*.cmake $(DESTDIR)$(DOCDIR)/evrim.cdx.json
 	if [ -e $(DOCS)/evrim.html ]; then \
-	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(DOCDIR) && \
+	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man3 && \
 	    umask 022 && cp -P $(DOCS)/man3/*.3 $(DESTDIR)$(MANDIR)/man3 && \
 	    $(INSTALL) -m 644 $(DOCS)/evrim.html $(DESTDIR)$(DOCDIR); \
 	fi
@@ -150,7 +165,8 @@ uninstall: docs
 	    $(DESTDIR)$(INCLUDEDIR)/evrim.h $(DESTDIR)$(INCLUDEDIR)/evrim.hpp \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/evrim.pc \
 	    $(DESTDIR)$(CMAKEDIR)/evrim-config.cmake $(DESTDIR)$(CMAKEDIR)/evrim-config-version.cmake
-	rm -f $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(LICENSES)) $(DESTDIR)$(DOCDIR)/evrim.html
+	rm -f $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(notdir $(LICENSES))) $(DESTDIR)$(DOCDIR)/evrim.html \
+	    $(DESTDIR)$(DOCDIR)/evrim.cdx.json
 	if [ -e $(DOCS)/evrim.html ]; then \
 	    cd $(DOCS)/man3 && for page in *.3; do rm -f $(DESTDIR)$(MANDIR)/man3/$$page; done; \
 	fi
@@ -159,4 +175,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean

@@ -18,12 +18,17 @@ use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result, Status};
 use crate::events::{Events, Hooks};
 use crate::lane::{self, Lane, Lanes};
+#[cfg(evrim_model)]
+use crate::model::exchange;
 use crate::options::{MAX_TOKEN_BODY, Options};
 use crate::outcome::Outcome;
 use crate::process::Process;
 use crate::retry::{Budget, PROGRESS, Policy};
 use crate::secret;
-use crate::transport::{self, Failure, Incoming, Outgoing, Sink};
+use crate::timer;
+#[cfg(not(evrim_model))]
+use crate::transport::exchange;
+use crate::transport::{Failure, Incoming, Outgoing, Sink};
 
 pub struct Call<'a> {
     pub process: Process,
@@ -175,7 +180,7 @@ impl Call<'_> {
                 },
             };
             let sent = outgoing.sent.clone();
-            let result = transport::exchange(self.lane, outgoing).await;
+            let result = exchange(self.lane, outgoing).await;
             self.log_attempt(plan, &result);
             let outcome = match &result {
                 Ok(incoming) => incoming.outcome(self.options.clock.wall()),
@@ -191,7 +196,7 @@ impl Call<'_> {
                         let (method, url) = (&plan.method, endpoint::display(plan.url));
                         format!("{method} {url}: once more in {} ms", wait.as_millis())
                     });
-                    tokio::time::sleep(wait).await;
+                    timer::sleep(wait).await;
                 }
                 None => {
                     if matches!(outcome, Outcome::Answer { status, .. } if status < 500) {
@@ -217,7 +222,7 @@ impl Call<'_> {
     pub async fn rest_until(&self, until: Instant) {
         let rest = until.saturating_duration_since(Instant::now());
         self.ends.set(self.ends.get() + rest);
-        tokio::time::sleep_until(until).await;
+        timer::sleep_until(until).await;
     }
 
     /// Tells the caller how far the work is, who may end it.

@@ -1,11 +1,9 @@
 //! Ending the calls that are running on a handle, from another thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
+use std::sync::atomic::Ordering;
 
 use crate::process::{PerProcess, Process};
+use crate::sync::{AtomicBool, Notified, Notify};
 
 /// A call that has begun.
 pub struct Begun<'a> {

@@ -23,6 +23,7 @@ use crate::response::Response;
 use crate::retry::{Budget, Policy};
 use crate::secret::Secret;
 use crate::session::{Age, Kind, Leader, Need, Session, Tokens, Turn};
+use crate::timer;
 use crate::token_calls::{self, Credentials, Pair, Refreshed};
 use crate::transport::{Incoming, Sink};
 
@@ -426,7 +427,7 @@ impl Client {
                 if let Some(leader) = session.early_turn(call.process, &tokens, self.now()) {
                     // The old token still serves, and half of the call's time is kept for using it.
                     let renewal = Box::pin(self.lead(call, leader, &tokens, false));
-                    let _ = tokio::time::timeout(call.time_left() / 2, renewal).await;
+                    let _ = timer::timeout(call.time_left() / 2, renewal).await;
                 }
                 Ok(session.tokens())
             }

@@ -12,6 +12,7 @@ use crate::callback::{Level, Progress, Write};
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::process::Process;
+use crate::sync::thread_local;
 
 /// The callbacks of one call.
 #[derive(Clone, Copy, Default)]
@@ -46,7 +47,7 @@ impl<'a> Events<'a> {
         hooks: Hooks<'a>,
         deliver_tokens: &'a dyn Fn(),
     ) -> Result<Events<'a>> {
-        let inside = INSIDE.get();
+        let inside = INSIDE.with(Cell::get);
         if !inside.contains(&0) {
             return Err(Error::invalid_argument(
                 "callbacks of different clients call each other too deeply",
@@ -140,7 +141,7 @@ const DEPTH: usize = 4;
 
 thread_local! {
     /// The sessions whose callbacks are running on this thread.
-    static INSIDE: Cell<[usize; DEPTH]> = const { Cell::new([0; DEPTH]) };
+    static INSIDE: Cell<[usize; DEPTH]> = Cell::new([0; DEPTH]);
 }
 
 struct Inside {
@@ -149,7 +150,7 @@ struct Inside {
 
 impl Inside {
     fn enter(session: usize) -> Result<Inside> {
-        let before = INSIDE.get();
+        let before = INSIDE.with(Cell::get);
         let mut now = before;
         match now.iter_mut().find(|slot| **slot == 0) {
             // A sign-in has no session yet; it still counts as one level.
@@ -160,13 +161,13 @@ impl Inside {
                 ));
             }
         }
-        INSIDE.set(now);
+        INSIDE.with(|inside| inside.set(now));
         Ok(Inside { before })
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.set(self.before);
+        INSIDE.with(|inside| inside.set(self.before));
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! A request travels down this list, its answer up again:
 //! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` →
-//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`, `timer`, `socket`, `names`,
-//! `watched`, `unpack`, `cause`).
+//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`,
+//! `clock`, `cancel`, `process`, `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`,
+//! `timer`, `socket`, `names`, `watched`, `unpack`, `cause`, `sync`).
 
 #![deny(unsafe_code)]
+// The model has no transport and no C interface.
+#![cfg_attr(evrim_model, allow(dead_code, unused_imports))]
 // What a caller passes must not be able to stop the program, and a library does not print.
 #![cfg_attr(
     not(test),
@@ -34,13 +36,19 @@ mod endpoint;
 mod environment;
 mod error;
 mod events;
+#[cfg(not(evrim_model))]
 #[allow(unsafe_code)]
 mod ffi;
+#[cfg_attr(evrim_model, path = "../tests/model/fork.rs")]
 mod fork;
 mod header;
 mod json;
 mod jwt;
+#[cfg_attr(evrim_model, path = "../tests/model/lane.rs")]
 mod lane;
+#[cfg(evrim_model)]
+#[path = "../tests/model/model.rs"]
+pub mod model;
 mod names;
 mod options;
 mod outcome;
@@ -54,6 +62,8 @@ mod route;
 mod secret;
 mod session;
 mod socket;
+mod sync;
+#[cfg_attr(evrim_model, path = "../tests/model/timer.rs")]
 mod timer;
 mod tls;
 mod token_calls;

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use once_cell::race::OnceBox;
-
 use crate::fork;
+use crate::sync::OnceBox;
 
 /// The running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +37,16 @@ struct Entry<T> {
 }
 
 impl<T> PerProcess<T> {
+    #[cfg(not(evrim_model))]
     pub const fn new() -> PerProcess<T> {
+        PerProcess {
+            first: OnceBox::new(),
+        }
+    }
+
+    /// Those of the model can't be made before it runs.
+    #[cfg(evrim_model)]
+    pub fn new() -> PerProcess<T> {
         PerProcess {
             first: OnceBox::new(),
         }

@@ -1,15 +1,11 @@
 //! The token pair, its deadlines, and one renewal at a time. A state machine without I/O: what is
 //! needed is told, what came of it is reported back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
-use once_cell::race::OnceBox;
-use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
-use tokio::sync::Notify;
 
 use crate::callback::{Change, TokenCallback};
 use crate::clock::BootTime;
@@ -19,6 +15,7 @@ use crate::lane::lock;
 use crate::options::Patience;
 use crate::process::{PerProcess, Process};
 use crate::secret::{self, Secret};
+use crate::sync::{ArcSwap, AtomicBool, Mutex, Notify, OnceBox, OnceCell};
 use crate::token_calls::{Credentials, Pair};
 
 /// How long before its end a token is renewed while it still serves, and how long before its end

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
+pub use tokio::time::{sleep, sleep_until, timeout};
 
 /// For one wait at a time.
 #[derive(Default)]
