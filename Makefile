@@ -6,6 +6,7 @@
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
@@ -112,6 +113,9 @@ check-abi:
 
 check-django:
 	tests/django/check
+
+fuzz:
+	fuzz/run $(TARGET)
 
 bench: all
 	python3 benches/bench.py $(BENCH)

@@ -34,6 +34,9 @@ mod events;
 #[allow(unsafe_code)]
 mod ffi;
 mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod json;
 mod jwt;
