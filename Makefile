@@ -163,4 +163,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check fuzz check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

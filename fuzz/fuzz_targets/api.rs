@@ -21,7 +21,8 @@ fn server() -> &'static Server {
         let names: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
         for name in names {
             let text = name.to_string_lossy().to_uppercase();
-            if text.ends_with("_PROXY") || text.starts_with("EVRIM_") && text != "EVRIM_FUZZ_PLANT" {
+            if text.ends_with("_PROXY") || text.starts_with("EVRIM_") && text != "EVRIM_FUZZ_PLANT"
+            {
                 // SAFETY: before there is another thread.
                 unsafe { std::env::remove_var(&name) };
             }

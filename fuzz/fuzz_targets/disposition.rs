@@ -11,7 +11,10 @@ fuzz_target!(|input: &[u8]| {
         if let Some(name) = file_name(&headers) {
             check(&name);
             // Behind an ending that has to be percent-decoded first.
-            assert!(!(harness::is_planted() && name.ends_with('\u{e9}')), "a defect on purpose");
+            assert!(
+                !(harness::is_planted() && name.ends_with('\u{e9}')),
+                "a defect on purpose"
+            );
         }
     }
     if let Ok(name) = std::str::from_utf8(input)

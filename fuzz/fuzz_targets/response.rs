@@ -31,7 +31,14 @@ fn world() -> &'static World {
             ] {
                 assert_eq!(status as i32, 0);
             }
-            let status = c::evrim_from_token(url.as_ptr().cast(), c"opaque".as_ptr(), null(), options, &mut client, null_mut());
+            let status = c::evrim_from_token(
+                url.as_ptr().cast(),
+                c"opaque".as_ptr(),
+                null(),
+                options,
+                &mut client,
+                null_mut(),
+            );
             assert_eq!(status as i32, 0);
             c::evrim_options_free(options);
         }
@@ -49,7 +56,11 @@ fuzz_target!(|input: &[u8]| {
     let world = world();
     let answer = Answer {
         bytes: wire.to_vec(),
-        then: if first & 64 == 0 { Then::Close } else { Then::Reset },
+        then: if first & 64 == 0 {
+            Then::Close
+        } else {
+            Then::Reset
+        },
     };
     world.server.play(Script::new(vec![answer]));
     let method = [c"GET", c"POST", c"HEAD", c"DELETE"][usize::from(first % 4)];
@@ -57,7 +68,15 @@ fuzz_target!(|input: &[u8]| {
     let mut error = null_mut();
     // SAFETY: a client that lives on, strings that outlive the call; what is made is freed once.
     unsafe {
-        let status = c::evrim_request(world.client as *mut _, method.as_ptr(), c"x/".as_ptr(), null(), 0, &mut response, &mut error);
+        let status = c::evrim_request(
+            world.client as *mut _,
+            method.as_ptr(),
+            c"x/".as_ptr(),
+            null(),
+            0,
+            &mut response,
+            &mut error,
+        );
         harness::check(status as i32, !response.is_null(), error);
         let success = (200..300).contains(&c::evrim_error_http_status(error));
         match status as i32 {

@@ -113,8 +113,12 @@ fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<String> {
         let mut request = httparse::Request::new(&mut headers);
         if let httparse::Status::Complete(head) = request.parse(bytes).ok()? {
             let target = request.path?.to_owned();
-            let length = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-            let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
+            let length = request
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case("content-length"));
+            let length =
+                length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
             let end = head + length.unwrap_or(0_usize);
             if bytes.len() >= end {
                 bytes.drain(..end);
@@ -144,13 +148,26 @@ fn usual(target: &str) -> Answer {
 }
 
 fn pair(access: &str, refresh: &str) -> String {
-    let token = |kind| crate::token(format!(r#"{{"token_type": "{kind}", "exp": 4000000300, "iat": 4000000000}}"#).as_bytes());
-    format!(r#"{{"access": "{}", "refresh": "{}"}}"#, token(access), token(refresh))
+    let token = |kind| {
+        crate::token(
+            format!(r#"{{"token_type": "{kind}", "exp": 4000000300, "iat": 4000000000}}"#)
+                .as_bytes(),
+        )
+    };
+    format!(
+        r#"{{"access": "{}", "refresh": "{}"}}"#,
+        token(access),
+        token(refresh)
+    )
 }
 
 /// An answer of the right length.
 pub fn reply(status: u16, headers: &str, body: &[u8]) -> Answer {
-    let mut bytes = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len()).into_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    )
+    .into_bytes();
     bytes.extend_from_slice(body);
     Answer {
         bytes,
@@ -159,5 +176,7 @@ pub fn reply(status: u16, headers: &str, body: &[u8]) -> Answer {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -4,7 +4,8 @@ use arbitrary::Unstructured;
 use harness::server::{Answer, Then, reply};
 
 const STATUSES: [u16; 24] = [
-    200, 200, 200, 201, 202, 204, 206, 301, 304, 400, 401, 401, 403, 404, 408, 409, 416, 418, 429, 500, 501, 502, 503, 599,
+    200, 200, 200, 201, 202, 204, 206, 301, 304, 400, 401, 401, 403, 404, 408, 409, 416, 418, 429,
+    500, 501, 502, 503, 599,
 ];
 
 /// Waits are short: what a server asks for beyond the total timeout is not waited for.
@@ -48,7 +49,9 @@ const BODIES: [&str; 12] = [
 
 pub fn read(input: &mut Unstructured<'_>, port: u16) -> Vec<Answer> {
     let count = byte(input) % 9;
-    (0..count).map_while(|_| (!input.is_empty()).then(|| answer(input, port))).collect()
+    (0..count)
+        .map_while(|_| (!input.is_empty()).then(|| answer(input, port)))
+        .collect()
 }
 
 fn answer(input: &mut Unstructured<'_>, port: u16) -> Answer {
@@ -72,7 +75,11 @@ fn answer(input: &mut Unstructured<'_>, port: u16) -> Answer {
             let cut = usize::from(byte(input)) * whole.bytes.len() / 256;
             Answer {
                 bytes: whole.bytes[..cut].to_vec(),
-                then: if kind & 16 == 0 { Then::Close } else { Then::Reset },
+                then: if kind & 16 == 0 {
+                    Then::Close
+                } else {
+                    Then::Reset
+                },
             }
         }
         4 => chunked(input, port),
@@ -88,13 +95,17 @@ fn http(input: &mut Unstructured<'_>, port: u16) -> Answer {
 }
 
 fn headers(input: &mut Unstructured<'_>) -> String {
-    (0..byte(input) % 4).map(|_| HEADERS[usize::from(byte(input)) % HEADERS.len()]).collect()
+    (0..byte(input) % 4)
+        .map(|_| HEADERS[usize::from(byte(input)) % HEADERS.len()])
+        .collect()
 }
 
 fn body(input: &mut Unstructured<'_>, port: u16) -> Vec<u8> {
     let kind = usize::from(byte(input));
     match BODIES.get(kind % 16) {
-        Some(body) => body.replace('@', &format!("http://127.0.0.1:{port}/prod")).into_bytes(),
+        Some(body) => body
+            .replace('@', &format!("http://127.0.0.1:{port}/prod"))
+            .into_bytes(),
         // Larger than a piece, for downloads.
         None if kind % 16 == 15 => vec![b'x'; kind * 512],
         None => bytes(input),
@@ -102,7 +113,11 @@ fn body(input: &mut Unstructured<'_>, port: u16) -> Vec<u8> {
 }
 
 fn chunked(input: &mut Unstructured<'_>, port: u16) -> Answer {
-    let mut bytes = format!("HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n{}\r\n", headers(input)).into_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n{}\r\n",
+        headers(input)
+    )
+    .into_bytes();
     let body = body(input, port);
     for chunk in body.chunks(usize::from(byte(input)) + 1) {
         bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

@@ -41,22 +41,39 @@ pub unsafe extern "C" fn destroy(data: *mut c_void) {
 
 /// When no options and no clients are left.
 pub fn assert_all_destroyed() {
-    assert_eq!(LIVING.load(Ordering::SeqCst), 0, "data of callbacks that was not destroyed");
+    assert_eq!(
+        LIVING.load(Ordering::SeqCst),
+        0,
+        "data of callbacks that was not destroyed"
+    );
 }
 
-pub unsafe extern "C" fn log(data: *mut c_void, level: i32, subject: *const c_char, message: *const c_char) {
+pub unsafe extern "C" fn log(
+    data: *mut c_void,
+    level: i32,
+    subject: *const c_char,
+    message: *const c_char,
+) {
     // SAFETY: the library's strings, and `data` as it was given.
     unsafe {
         let max_level = *data.cast::<i32>();
         assert!((1..=max_level).contains(&level), "{level} of {max_level}");
         assert!(!text(subject).expect("a subject").is_empty());
         let message = text(message).expect("a message");
-        assert!(!message.contains('\n') && !message.contains(super::world::PASSWORD), "{message}");
+        assert!(
+            !message.contains('\n') && !message.contains(super::world::PASSWORD),
+            "{message}"
+        );
         act();
     }
 }
 
-pub unsafe extern "C" fn tokens(data: *mut c_void, access: *const c_char, refresh: *const c_char, expires_at: i64) {
+pub unsafe extern "C" fn tokens(
+    data: *mut c_void,
+    access: *const c_char,
+    refresh: *const c_char,
+    expires_at: i64,
+) {
     // SAFETY: as above.
     unsafe {
         assert_eq!(*data.cast::<i32>(), 0);
@@ -70,7 +87,10 @@ pub unsafe extern "C" fn tokens(data: *mut c_void, access: *const c_char, refres
 /// `data` is the number of calls after which it wants no more.
 pub unsafe extern "C" fn progress(data: *mut c_void, done: u64, total: i64) -> bool {
     assert!(total >= -1);
-    assert!(total < 0 || done <= total.unsigned_abs(), "{done} of {total}");
+    assert!(
+        total < 0 || done <= total.unsigned_abs(),
+        "{done} of {total}"
+    );
     // SAFETY: a number of the caller's.
     unsafe { count_down(data) }
 }
@@ -104,9 +124,20 @@ unsafe fn act() {
             1 => {
                 let mut response = null_mut();
                 let mut error = null_mut();
-                let status = c::evrim_request(client, c"GET".as_ptr(), c"x/".as_ptr(), null(), 0, &mut response, &mut error);
+                let status = c::evrim_request(
+                    client,
+                    c"GET".as_ptr(),
+                    c"x/".as_ptr(),
+                    null(),
+                    0,
+                    &mut response,
+                    &mut error,
+                );
                 check(status as i32, !response.is_null(), error);
-                assert!([1, 6].contains(&(status as i32)), "a call inside a callback: {status:?}");
+                assert!(
+                    [1, 6].contains(&(status as i32)),
+                    "a call inside a callback: {status:?}"
+                );
                 c::evrim_error_free(error);
             }
             2 => c::evrim_cancel(client),

@@ -27,7 +27,11 @@ fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         parent.join(format!("evrim-fuzz-{}", std::process::id()))
     })
 }
@@ -131,11 +135,32 @@ impl<'a> World<'a> {
     }
 
     fn path(&mut self) -> Text {
-        self.text(&["reports/1/", "v0/x/", "runs/?page=2", "generate/1/pdf/", "../x", "", "http://127.0.0.1:9/", "a#b", "%2e%2e/%2e%2e/", "ü/"])
+        self.text(&[
+            "reports/1/",
+            "v0/x/",
+            "runs/?page=2",
+            "generate/1/pdf/",
+            "../x",
+            "",
+            "http://127.0.0.1:9/",
+            "a#b",
+            "%2e%2e/%2e%2e/",
+            "ü/",
+        ])
     }
 
     fn pointer(&mut self) -> Text {
-        self.text(&["", "/a", "/results/0", "/a~1b/~0", "/tags/-", "/-/-", "x", "/0", "/next"])
+        self.text(&[
+            "",
+            "/a",
+            "/results/0",
+            "/a~1b/~0",
+            "/tags/-",
+            "/-/-",
+            "x",
+            "/0",
+            "/next",
+        ])
     }
 
     /// Where the error of a call goes; NULL now and then.
@@ -151,7 +176,12 @@ impl<'a> World<'a> {
     }
 
     /// `has_result` may be more than is known; `error` is where the error went.
-    unsafe fn judge(&self, status: c::evrim_status, has_result: bool, error: *mut *mut c::evrim_error) {
+    unsafe fn judge(
+        &self,
+        status: c::evrim_status,
+        has_result: bool,
+        error: *mut *mut c::evrim_error,
+    ) {
         let status = status as i32;
         // SAFETY: just written by the call, or NULL.
         match unsafe { error.as_ref() } {
@@ -174,7 +204,10 @@ impl<'a> World<'a> {
                 self.options[slot] = c::evrim_options_new();
             }
             let options = self.options[slot];
-            assert_eq!(c::evrim_options_set_total_timeout_ms(options, wait) as i32, 0);
+            assert_eq!(
+                c::evrim_options_set_total_timeout_ms(options, wait) as i32,
+                0
+            );
             options
         }
     }
@@ -219,11 +252,16 @@ impl<'a> World<'a> {
     }
 
     fn join(&mut self, which: impl Fn(&Running) -> bool) {
-        let (over, others) = std::mem::take(&mut self.threads).into_iter().partition(which);
+        let (over, others) = std::mem::take(&mut self.threads)
+            .into_iter()
+            .partition(which);
         self.threads = others;
         let over: Vec<Running> = over;
         for running in over {
-            running.thread.join().expect("no promise is broken in another thread");
+            running
+                .thread
+                .join()
+                .expect("no promise is broken in another thread");
         }
     }
 
@@ -270,7 +308,14 @@ impl<'a> World<'a> {
                 };
                 let name = self.text(&["ada", "", "ü", "a\nb"]);
                 let password = self.text(&[PASSWORD, PASSWORD, PASSWORD, ""]);
-                c::evrim_new(at(&url), at(&name), at(&password), options, &mut client, error)
+                c::evrim_new(
+                    at(&url),
+                    at(&name),
+                    at(&password),
+                    options,
+                    &mut client,
+                    error,
+                )
             };
             self.judge(status, !client.is_null(), error);
             assert_eq!(status as i32 == 0, !client.is_null());
@@ -279,7 +324,16 @@ impl<'a> World<'a> {
     }
 
     fn byte_url(&mut self) -> Text {
-        let urls = ["", "127.0.0.1", "ftp://127.0.0.1", "http://ada:pw@127.0.0.1/", "http://127.0.0.1/?q", "http://127.0.0.1\n", "https://", "http://[::1"];
+        let urls = [
+            "",
+            "127.0.0.1",
+            "ftp://127.0.0.1",
+            "http://ada:pw@127.0.0.1/",
+            "http://127.0.0.1/?q",
+            "http://127.0.0.1\n",
+            "https://",
+            "http://[::1",
+        ];
         let choice = usize::from(self.byte());
         (choice > 0).then(|| CString::new(urls[choice % urls.len()]).expect("no NUL"))
     }
@@ -288,14 +342,24 @@ impl<'a> World<'a> {
         unsafe {
             let options = self.brief();
             let validate = self.byte() % 4 == 0;
-            assert_eq!(c::evrim_options_set_validate_on_start(options, validate) as i32, 0);
+            assert_eq!(
+                c::evrim_options_set_validate_on_start(options, validate) as i32,
+                0
+            );
             let error = self.error();
             let ended = harness::token(br#"{"exp": 100, "iat": 50}"#);
             let good = harness::token(br#"{"exp": 4000000300, "iat": 4000000000}"#);
             let access = self.text(&["opaque", &good, &ended]);
             let refresh = self.text(&["refresh", &good]);
             let mut client = null_mut();
-            let status = c::evrim_from_token(self.url.as_ptr(), at(&access), at(&refresh), options, &mut client, error);
+            let status = c::evrim_from_token(
+                self.url.as_ptr(),
+                at(&access),
+                at(&refresh),
+                options,
+                &mut client,
+                error,
+            );
             self.judge(status, !client.is_null(), error);
             assert_eq!(status as i32 == 0, !client.is_null());
             self.put_client(client);
@@ -326,15 +390,32 @@ impl<'a> World<'a> {
                 8 => c::evrim_options_set_min_tls_version(options, number as i32 % 16),
                 9 => {
                     // Its own server is no proxy; port 9 is nobody's.
-                    let url = [c"http://127.0.0.1:9".as_ptr(), c"nonsense".as_ptr(), c"".as_ptr(), null()];
+                    let url = [
+                        c"http://127.0.0.1:9".as_ptr(),
+                        c"nonsense".as_ptr(),
+                        c"".as_ptr(),
+                        null(),
+                    ];
                     c::evrim_options_set_proxy(options, url[number as usize % 4])
                 }
                 10 => {
                     let pem = answers::bytes(&mut self.input);
                     c::evrim_options_set_ca_pem(options, pem.as_ptr().cast(), pem.len())
                 }
-                11 => c::evrim_options_set_ca_file(options, [c"/dev/null".as_ptr(), c"".as_ptr(), c"/nowhere".as_ptr(), null()][number as usize % 4]),
-                12 => c::evrim_options_set_client_certificate(options, c"/dev/null".as_ptr(), c"/nowhere".as_ptr()),
+                11 => c::evrim_options_set_ca_file(
+                    options,
+                    [
+                        c"/dev/null".as_ptr(),
+                        c"".as_ptr(),
+                        c"/nowhere".as_ptr(),
+                        null(),
+                    ][number as usize % 4],
+                ),
+                12 => c::evrim_options_set_client_certificate(
+                    options,
+                    c"/dev/null".as_ptr(),
+                    c"/nowhere".as_ptr(),
+                ),
                 _ => c::evrim_options_set_system_ca(options, number % 2 == 1),
             };
             check_status(status as i32);
@@ -349,17 +430,36 @@ impl<'a> World<'a> {
             let choice = self.byte();
             let level = i32::from(choice % 6);
             let status = if choice & 128 == 0 {
-                let callback: c::evrim_log_fn = if choice & 64 == 0 { Some(callbacks::log) } else { None };
+                let callback: c::evrim_log_fn = if choice & 64 == 0 {
+                    Some(callbacks::log)
+                } else {
+                    None
+                };
                 let data = callbacks::data(level);
-                let status = c::evrim_options_set_log_callback(options, level, callback, data, Some(callbacks::destroy));
+                let status = c::evrim_options_set_log_callback(
+                    options,
+                    level,
+                    callback,
+                    data,
+                    Some(callbacks::destroy),
+                );
                 if status as i32 != 0 {
                     callbacks::destroy(data);
                 }
                 status
             } else {
-                let callback: c::evrim_token_fn = if choice & 64 == 0 { Some(callbacks::tokens) } else { None };
+                let callback: c::evrim_token_fn = if choice & 64 == 0 {
+                    Some(callbacks::tokens)
+                } else {
+                    None
+                };
                 let data = callbacks::data(0);
-                let status = c::evrim_options_set_token_callback(options, callback, data, Some(callbacks::destroy));
+                let status = c::evrim_options_set_token_callback(
+                    options,
+                    callback,
+                    data,
+                    Some(callbacks::destroy),
+                );
                 if status as i32 != 0 {
                     callbacks::destroy(data);
                 }
@@ -392,11 +492,19 @@ impl<'a> World<'a> {
                 }
                 3 => {
                     let pointer = self.pointer();
-                    c::evrim_request_options_set_int(request, at(&pointer), [0, i64::MIN, i64::MAX][usize::from(choice) % 3])
+                    c::evrim_request_options_set_int(
+                        request,
+                        at(&pointer),
+                        [0, i64::MIN, i64::MAX][usize::from(choice) % 3],
+                    )
                 }
                 4 => {
                     let pointer = self.pointer();
-                    c::evrim_request_options_set_double(request, at(&pointer), [0.5, f64::NAN, f64::INFINITY, -0.0][usize::from(choice) % 4])
+                    c::evrim_request_options_set_double(
+                        request,
+                        at(&pointer),
+                        [0.5, f64::NAN, f64::INFINITY, -0.0][usize::from(choice) % 4],
+                    )
                 }
                 5 => {
                     let pointer = self.pointer();
@@ -404,7 +512,12 @@ impl<'a> World<'a> {
                 }
                 _ => {
                     let (pointer, json) = (self.pointer(), self.json());
-                    c::evrim_request_options_set_json(request, at(&pointer), json.as_ptr().cast(), json.len())
+                    c::evrim_request_options_set_json(
+                        request,
+                        at(&pointer),
+                        json.as_ptr().cast(),
+                        json.len(),
+                    )
                 }
             };
             check_status(status as i32);
@@ -426,7 +539,11 @@ impl<'a> World<'a> {
         let client = self.clients[slot];
         // A callback that frees it must be the only one who uses it.
         let is_shared = self.threads.iter().any(|running| running.client == client);
-        let conduct = if conduct % 8 == 4 && is_shared { 0 } else { conduct };
+        let conduct = if conduct % 8 == 4 && is_shared {
+            0
+        } else {
+            conduct
+        };
         let (result, is_freed) = during(client, conduct, || call(client));
         if is_freed {
             self.clients[slot] = null_mut();
@@ -444,11 +561,34 @@ impl<'a> World<'a> {
             let status = if self.flag() {
                 let options = self.slot();
                 let options = self.requests[options];
-                self.on(slot, |client| c::evrim_request_with(client, at(&method), at(&path), options, &mut response, error))
+                self.on(slot, |client| {
+                    c::evrim_request_with(
+                        client,
+                        at(&method),
+                        at(&path),
+                        options,
+                        &mut response,
+                        error,
+                    )
+                })
             } else {
                 let json = self.json();
-                let body: *const c_void = if json.is_empty() { null() } else { json.as_ptr().cast() };
-                self.on(slot, |client| c::evrim_request(client, at(&method), at(&path), body, json.len(), &mut response, error))
+                let body: *const c_void = if json.is_empty() {
+                    null()
+                } else {
+                    json.as_ptr().cast()
+                };
+                self.on(slot, |client| {
+                    c::evrim_request(
+                        client,
+                        at(&method),
+                        at(&path),
+                        body,
+                        json.len(),
+                        &mut response,
+                        error,
+                    )
+                })
             };
             self.judge(status, !response.is_null(), error);
             assert_eq!(status as i32 == 0, !response.is_null());
@@ -476,7 +616,17 @@ impl<'a> World<'a> {
                 7 => c::evrim_get_paragraph(client, id, to, error),
                 8 => c::evrim_get_tasks(client, to, error),
                 9 => c::evrim_get_task(client, at(&task), to, error),
-                _ => c::evrim_submit_research(client, at(&task), at(&task), at(&task), at(&task), null(), null(), to, error),
+                _ => c::evrim_submit_research(
+                    client,
+                    at(&task),
+                    at(&task),
+                    at(&task),
+                    at(&task),
+                    null(),
+                    null(),
+                    to,
+                    error,
+                ),
             });
             self.judge(status, !response.is_null(), error);
             assert_eq!(status as i32 == 0, !response.is_null());
@@ -509,7 +659,9 @@ impl<'a> World<'a> {
             let status = match self.byte() % 3 {
                 0 => c::evrim_copy_access_token(client, &mut access, error),
                 1 => c::evrim_copy_refresh_token(client, &mut refresh, error),
-                _ => c::evrim_copy_tokens(client, &mut access, &mut refresh, &mut expires_at, error),
+                _ => {
+                    c::evrim_copy_tokens(client, &mut access, &mut refresh, &mut expires_at, error)
+                }
             };
             self.judge(status, !access.is_null() || !refresh.is_null(), error);
             assert!(expires_at >= -1 || expires_at == -9);
@@ -537,7 +689,11 @@ impl<'a> World<'a> {
                 self.options[to] = options;
                 return;
             }
-            let options = if kind % 3 == 1 { self.brief() } else { null_mut() };
+            let options = if kind % 3 == 1 {
+                self.brief()
+            } else {
+                null_mut()
+            };
             let error = self.error();
             let mut clone = null_mut();
             let status = c::evrim_clone(client, options, &mut clone, error);
@@ -551,24 +707,55 @@ impl<'a> World<'a> {
         unsafe {
             let slot = self.slot();
             let path = self.path();
-            let name = ["", "/a", "/b.pdf", "/none/c", "/.."][usize::from(self.byte()) % 5];
-            let destination = CString::new(format!("{}{name}", folder().display())).expect("no NUL");
+            let name = ["", "/a", "/b.pdf", "/none/c"][usize::from(self.byte()) % 4];
+            let destination =
+                CString::new(format!("{}{name}", folder().display())).expect("no NUL");
             let mut left = u32::from(self.byte());
             let data: *mut c_void = (&raw mut left).cast();
-            let progress: c::evrim_progress_fn = if self.flag() { Some(callbacks::progress) } else { None };
+            let progress: c::evrim_progress_fn = if self.flag() {
+                Some(callbacks::progress)
+            } else {
+                None
+            };
             let error = self.error();
             let kind = self.byte();
             let mut saved_as = null_mut();
             let to = &raw mut saved_as;
             if kind % 3 == 0 {
-                let status = self.on(slot, |client| c::evrim_download_to(client, at(&path), Some(callbacks::write), progress, data, error));
+                let status = self.on(slot, |client| {
+                    c::evrim_download_to(
+                        client,
+                        at(&path),
+                        Some(callbacks::write),
+                        progress,
+                        data,
+                        error,
+                    )
+                });
                 self.judge(status, false, error);
                 return;
             }
             let before = listing();
             let status = self.on(slot, |client| match kind % 3 {
-                1 => c::evrim_download(client, at(&path), destination.as_ptr(), progress, data, to, error),
-                _ => c::evrim_download_report(client, 1, [c"pdf", c"docx", c"exe"][usize::from(kind) % 7 % 3].as_ptr(), destination.as_ptr(), progress, data, to, error),
+                1 => c::evrim_download(
+                    client,
+                    at(&path),
+                    destination.as_ptr(),
+                    progress,
+                    data,
+                    to,
+                    error,
+                ),
+                _ => c::evrim_download_report(
+                    client,
+                    1,
+                    [c"pdf", c"docx", c"exe"][usize::from(kind) % 7 % 3].as_ptr(),
+                    destination.as_ptr(),
+                    progress,
+                    data,
+                    to,
+                    error,
+                ),
             });
             self.judge(status, !saved_as.is_null(), error);
             assert_eq!(status as i32 == 0, !saved_as.is_null());
@@ -580,7 +767,10 @@ impl<'a> World<'a> {
             }
             c::evrim_string_free(saved_as);
             let after = listing();
-            let new: Vec<_> = after.difference(&before).filter(|path| !self.saved.contains(*path)).collect();
+            let new: Vec<_> = after
+                .difference(&before)
+                .filter(|path| !self.saved.contains(*path))
+                .collect();
             assert!(new.is_empty(), "{new:?} was left behind");
         }
     }
@@ -602,7 +792,17 @@ impl<'a> World<'a> {
                 let mut left = u32::from(self.byte());
                 let data: *mut c_void = (&raw mut left).cast();
                 let timeout = u32::from(self.byte() % 64);
-                let status = self.on(slot, |client| c::evrim_wait_for_task(client, at(&task), timeout, Some(callbacks::progress), data, to, error));
+                let status = self.on(slot, |client| {
+                    c::evrim_wait_for_task(
+                        client,
+                        at(&task),
+                        timeout,
+                        Some(callbacks::progress),
+                        data,
+                        to,
+                        error,
+                    )
+                });
                 self.judge(status, !response.is_null(), error);
                 assert_eq!(status as i32 == 0, !response.is_null());
             }
@@ -665,7 +865,11 @@ impl<'a> World<'a> {
             if harness::is_planted() && c::evrim_error_http_status(error) == 418 {
                 // A defect on purpose, for the check that fuzzing finds one.
                 c::evrim_error_free(error);
-                harness::touch(text(c::evrim_error_message(error)).unwrap_or_default().as_bytes());
+                harness::touch(
+                    text(c::evrim_error_message(error))
+                        .unwrap_or_default()
+                        .as_bytes(),
+                );
             }
         }
     }
@@ -692,12 +896,45 @@ impl<'a> World<'a> {
             let error = self.error();
             let mut response = null_mut();
             let status = match self.byte() % 6 {
-                0 => c::evrim_request(null_mut(), c"GET".as_ptr(), c"x/".as_ptr(), null(), 0, &mut response, error),
-                1 => c::evrim_request(self.clients[0], c"GET".as_ptr(), c"x/".as_ptr(), null(), 0, null_mut(), error),
-                2 => c::evrim_request(self.clients[0], c"GET".as_ptr(), c"x/".as_ptr(), null(), 7, &mut response, error),
+                0 => c::evrim_request(
+                    null_mut(),
+                    c"GET".as_ptr(),
+                    c"x/".as_ptr(),
+                    null(),
+                    0,
+                    &mut response,
+                    error,
+                ),
+                1 => c::evrim_request(
+                    self.clients[0],
+                    c"GET".as_ptr(),
+                    c"x/".as_ptr(),
+                    null(),
+                    0,
+                    null_mut(),
+                    error,
+                ),
+                2 => c::evrim_request(
+                    self.clients[0],
+                    c"GET".as_ptr(),
+                    c"x/".as_ptr(),
+                    null(),
+                    7,
+                    &mut response,
+                    error,
+                ),
                 3 => c::evrim_next_page(self.clients[0], null(), &mut response, error),
-                4 => c::evrim_copy_tokens(self.clients[0], null_mut(), null_mut(), null_mut(), error),
-                _ => c::evrim_download_to(self.clients[0], c"x/".as_ptr(), None, None, null_mut(), error),
+                4 => {
+                    c::evrim_copy_tokens(self.clients[0], null_mut(), null_mut(), null_mut(), error)
+                }
+                _ => c::evrim_download_to(
+                    self.clients[0],
+                    c"x/".as_ptr(),
+                    None,
+                    None,
+                    null_mut(),
+                    error,
+                ),
             };
             assert_eq!(status as i32, 1, "NULL is refused");
             self.judge(status, !response.is_null(), error);
@@ -717,8 +954,13 @@ impl<'a> World<'a> {
             match self.byte() % 5 {
                 0 => self.free_client(slot),
                 1 => c::evrim_options_free(std::mem::replace(&mut self.options[slot], null_mut())),
-                2 => c::evrim_request_options_free(std::mem::replace(&mut self.requests[slot], null_mut())),
-                3 => c::evrim_response_free(std::mem::replace(&mut self.responses[slot], null_mut())),
+                2 => c::evrim_request_options_free(std::mem::replace(
+                    &mut self.requests[slot],
+                    null_mut(),
+                )),
+                3 => {
+                    c::evrim_response_free(std::mem::replace(&mut self.responses[slot], null_mut()))
+                }
                 _ => c::evrim_error_free(std::mem::replace(&mut self.errors[slot], null_mut())),
             }
         }
@@ -751,7 +993,9 @@ impl Drop for World<'_> {
 
 fn listing() -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(folder()).expect("the scratch folder");
-    entries.map(|entry| entry.expect("an entry").path()).collect()
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
 }
 
 unsafe fn one_call(client: *mut c::evrim_client, kind: u8, number: u32) {
@@ -763,9 +1007,32 @@ unsafe fn one_call(client: *mut c::evrim_client, kind: u8, number: u32) {
     // SAFETY: a client that is not freed before the call has begun.
     unsafe {
         let status = match kind % 3 {
-            0 => c::evrim_request(client, c"GET".as_ptr(), path.as_ptr(), null(), 0, &mut response, &mut error),
-            1 => c::evrim_request(client, c"POST".as_ptr(), path.as_ptr(), b"{}".as_ptr().cast(), 2, &mut response, &mut error),
-            _ => c::evrim_download_to(client, path.as_ptr(), Some(callbacks::write), Some(callbacks::progress), data, &mut error),
+            0 => c::evrim_request(
+                client,
+                c"GET".as_ptr(),
+                path.as_ptr(),
+                null(),
+                0,
+                &mut response,
+                &mut error,
+            ),
+            1 => c::evrim_request(
+                client,
+                c"POST".as_ptr(),
+                path.as_ptr(),
+                b"{}".as_ptr().cast(),
+                2,
+                &mut response,
+                &mut error,
+            ),
+            _ => c::evrim_download_to(
+                client,
+                path.as_ptr(),
+                Some(callbacks::write),
+                Some(callbacks::progress),
+                data,
+                &mut error,
+            ),
         };
         check(status as i32, !response.is_null(), error);
         c::evrim_response_free(response);
