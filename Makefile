@@ -8,6 +8,7 @@
 #   make check-model  renewal in every order that threads can take; check-supply: licences, sources and
 #                   doubles of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
@@ -127,6 +128,9 @@ check-reproducible: $(BUILT)/libevrim.so.$(VERSION)
 check-django:
 	tests/django/check
 
+fuzz:
+	fuzz/run $(TARGET)
+
 bench: all
 	python3 benches/bench.py $(BENCH)
 
@@ -175,4 +179,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check fuzz check-long check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean

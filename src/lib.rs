@@ -41,6 +41,9 @@ mod events;
 mod ffi;
 #[cfg_attr(evrim_model, path = "../tests/model/fork.rs")]
 mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod json;
 mod jwt;

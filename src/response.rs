@@ -59,6 +59,8 @@ impl Response {
 
     /// The text of the value at a pointer, exactly as the server wrote it.
     pub fn json_text(&self, pointer: &str) -> Option<&str> {
+        // What can't be read as a whole has no parts, though its text could be taken apart.
+        self.json()?;
         json::text_at(&self.body, pointer)
     }
 

@@ -331,3 +331,25 @@ fn a_report_is_read_field_by_field_as_the_server_sent_it() {
         }
     }
 }
+
+/// A document is read as a whole or not at all: not by one function and not by the other.
+#[test]
+fn an_answer_that_is_no_json_has_nothing_at_any_pointer() {
+    let program = c::compile("tests/c/fields.c");
+    let sandbox = sandbox(Duration::ZERO);
+    for body in [
+        "<html>",
+        "[1, 1e400]",
+        "[1",
+        &format!("[1,{}]", "[".repeat(500) + &"]".repeat(500)),
+    ] {
+        sandbox.clear_faults();
+        let kind = FaultKind::Status {
+            status: 200,
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        sandbox.fault(Fault::new("/echo/", kind));
+        c::run(c::command_at(&program, &sandbox).args(["none", "echo/"]));
+    }
+}
