@@ -6,6 +6,8 @@
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make soak       one process, eight threads, a server on which everything goes wrong at random, for
+#                   SOAK_SECONDS, an hour unless told; PLANT=leak or PLANT=twice shows that it can fail
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
@@ -98,6 +100,17 @@ long-%:
 	$(PRIORITY) $(CARGO) test --test $* -- --test-threads=8 --include-ignored \
 	    over_and_over runs_out for_a_while silence
 
+SOAK_SECONDS ?= 3600
+SOAK := $(CARGO_TARGET_DIR)/soak
+soak: $(RELEASE)/libevrim.a
+	$(CARGO) build --release --example sandbox
+	@mkdir -p $(SOAK)
+	@ln -sf ../release/libevrim.so $(SOAK)/libevrim.so.$(SOVERSION)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -O1 -g -Iinclude tests/c/soak.c \
+	    $(SOAK)/libevrim.so.$(SOVERSION) -lpthread -o $(SOAK)/soak
+	LD_LIBRARY_PATH=$(SOAK) PLANT=$(PLANT) $(RELEASE)/examples/sandbox --tls --access-lifetime 2 -- \
+	    $(SOAK)/soak $(SOAK_SECONDS) $(SOAK) $(SEED)
+
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
 	.ci/check-install
@@ -159,4 +172,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-long soak check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

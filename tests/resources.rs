@@ -48,7 +48,16 @@ fn lists_and_items_come_by_name() {
 fn a_page_of_html_is_no_empty_list() {
     let sandbox = sandbox(Duration::ZERO);
     let mut program = Dialogue::signed_in(&sandbox);
-    for kind in ["html", "empty", "status:200,body=\"text\"", "status:204"] {
+    for kind in [
+        "html",
+        "empty",
+        "status:200,body=\"text\"",
+        "status:204",
+        // Looks like a list at its first byte.
+        "garbage",
+        "status:200,body=[{\"id\": 1},",
+        "length:3",
+    ] {
         sandbox.fault(Fault::parse(&format!("*={kind}")).expect("a fault"));
         for call in [
             &["get_reports"][..],
