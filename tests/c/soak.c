@@ -388,6 +388,9 @@ static void *change_moods(void *data)
         }
         if (below(&random, 20) == 0) {
             control(line, "POST", "drop", NULL);
+            /* Its own connection too: the next post is to find another. */
+            sleep_ms(100);
+            (void)counter(line, "/total");
         }
         /* Never twice in one call. */
         if (now_ms() - revoked > 2 * (TOTAL_MS + SLACK_MS)) {
@@ -611,6 +614,9 @@ int main(int argc, char **argv)
     while ((now_ms() - begin_ms) / 1000 + pause < seconds) {
         sleep_ms((int)(pause * 1000));
         last = at_a_rest();
+        if (now_ms() - begin_ms < seconds * 100) {
+            warm = last;
+        }
         if (last.threads != THREADS + 3) {
             fail("a thread was left");
         }
