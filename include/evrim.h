@@ -411,7 +411,8 @@ evrim_status evrim_options_set_ca_pem(evrim_options *options,
 
 /**
  * Whether the system's certificate authorities are trusted. Default: true. Without them only those of
- * evrim_options_set_ca_file() are.
+ * evrim_options_set_ca_file() are. Whether a certificate was revoked is not looked at, neither in a list
+ * nor by OCSP.
  */
 EVRIM_MUST_USE
 evrim_status evrim_options_set_system_ca(evrim_options *options,

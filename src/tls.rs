@@ -7,11 +7,55 @@ use once_cell::sync::OnceCell;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result, Status};
 use crate::process::{PerProcess, Process};
+
+/// What to do about a handshake that failed.
+pub fn advice(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => {
+                "the server needs a new one, unless this machine's clock is wrong"
+            }
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "check this machine's clock, or have the server's certificate made anew"
+            }
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "check the host in the URL: this certificate is another's"
+            }
+            // The second is an authority of the same name.
+            Bad::UnknownIssuer | Bad::BadSignature => {
+                "no authority that is trusted here has signed it: check the host in the URL, or \
+                 name the authority with evrim_options_set_ca_file"
+            }
+            _ => "the server needs another certificate",
+        },
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::ProtocolVersion => "the server must speak TLS 1.2 or later",
+            AlertDescription::HandshakeFailure => {
+                "it may want a certificate of yours: evrim_options_set_client_certificate; or it \
+                 speaks nothing that is safe"
+            }
+            AlertDescription::CertificateRequired
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied => {
+                "the server wants a certificate that it knows: evrim_options_set_client_certificate"
+            }
+            _ => "the server broke it off",
+        },
+        _ => "check that the port speaks https, TLS 1.2 or later",
+    }
+}
 
 /// What two clients must have in common to share connections.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use crate::json::Node;
 use crate::lane::{self, Lane};
 use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
 use crate::secret;
+use crate::tls;
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -283,12 +284,7 @@ fn failure(request: &Outgoing<'_>, why: &reqwest::Error) -> Failure {
     let label = request.label();
     let cause = root_cause(why);
     let (error, outcome) = if let Some(tls) = find::<rustls::Error>(why) {
-        let advice = match tls {
-            rustls::Error::InvalidCertificate(_) => {
-                "check the host in the URL, or name the authority with evrim_options_set_ca_file"
-            }
-            _ => "check that the port speaks https, TLS 1.2 or later",
-        };
+        let advice = tls::advice(tls);
         let message = format!("{label}: no secure connection: {tls}; {advice}");
         (Error::new(Status::Tls, message), Outcome::Final)
     } else if why.is_connect() && why.is_timeout() {

@@ -4,7 +4,6 @@
 #[path = "support/dialogue.rs"]
 mod dialogue;
 #[path = "support/fault_proxy.rs"]
-#[allow(dead_code)]
 mod fault_proxy;
 mod support;
 

@@ -1,4 +1,5 @@
 //! A TCP proxy on loopback that spoils what comes back, and can be told at any time what to do.
+#![allow(dead_code)]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -282,6 +283,12 @@ fn answers(
                 return;
             }
             Mode::Stall(most) => client.write_all(first(most)),
+            Mode::Late(pause) => {
+                if before == 0 {
+                    thread::sleep(pause);
+                }
+                client.write_all(bytes)
+            }
             Mode::Spoilt(place, spoiling) => {
                 if before == 0 {
                     state.place.store(place.find(bytes), Ordering::SeqCst);
