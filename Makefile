@@ -93,7 +93,7 @@ check:
 # minute. Most of it is waiting, so all goes on at once; what computes gives way to what is to be in time.
 check-long:
 	$(CARGO) test --no-run
-	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
+	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults long-fork check-django
 
 long-transport: PRIORITY := nice
 long-%:

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::ffi::error::{self, evrim_error};
 use crate::ffi::sigpipe::HoldSigpipe;
 use crate::ffi::status::evrim_status;
+use crate::ffi::thread_end;
 
 /// Runs a function that can fail; its error goes to `error` unless that is NULL.
 pub fn call(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> evrim_status {
@@ -42,7 +43,7 @@ pub fn call(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> 
 /// The same for a function that writes to the network.
 pub fn io(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> evrim_status {
     let _held = HoldSigpipe::new();
-    call(error, work)
+    call(error, || thread_end::run(work)?)
 }
 
 /// Changes a handle that one thread has for itself; a value that is refused changes nothing.

@@ -19,3 +19,4 @@ mod resources;
 mod response;
 mod sigpipe;
 mod status;
+mod thread_end;
