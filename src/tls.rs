@@ -203,11 +203,32 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         if !self.options.no_system_roots {
             // A broken certificate in the system's store is the system's affair; the others count.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(system_roots());
         }
         if let Some(extra) = &self.options.extra_roots {
             roots.add_parsable_certificates(extra.0.iter().cloned());
         }
         roots
     }
+}
+
+/// Where a system has one file with all its authorities, the folder beside it holds the same ones again,
+/// a file each: reading both is half of what a program's first call costs. A place that the environment
+/// names is read as it says.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn system_roots() -> Vec<CertificateDer<'static>> {
+    let is_named = |variable| std::env::var_os(variable).is_some();
+    if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") {
+        let bundle = openssl_probe::probe().cert_file;
+        let found = rustls_native_certs::load_certs_from_paths(bundle.as_deref(), None);
+        if !found.certs.is_empty() {
+            return found.certs;
+        }
+    }
+    rustls_native_certs::load_native_certs().certs
+}
+
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+fn system_roots() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }

@@ -149,22 +149,21 @@ async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<reqwest::Response, 
     if let Some(bearer) = &request.bearer {
         headers.insert(AUTHORIZATION, bearer.clone());
     }
-    let mut builder = lane
-        .http()
-        .request(request.method.clone(), request.url.clone());
+    let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
     if let Some(bytes) = &request.body {
         headers.insert(CONTENT_TYPE, JSON);
-        builder = builder.body(reqwest::Body::wrap(Watched {
+        *outgoing.body_mut() = Some(reqwest::Body::wrap(Watched {
             bytes: Some(bytes.clone()),
             sent: request.sent.clone(),
         }));
     }
+    *outgoing.headers_mut() = headers;
     // Without a body there is nothing to watch: it counts as sent unless no connection came about.
     let was_sent = request.sent.load(Ordering::Relaxed);
     if request.body.is_none() {
         request.sent.store(true, Ordering::Relaxed);
     }
-    match builder.headers(headers).send().await {
+    match lane.http().execute(outgoing).await {
         Ok(response) => Ok(response),
         Err(why) => {
             if why.is_connect() {
