@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls_native_certs::{CertificateResult, ErrorKind};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result, Status};
@@ -171,7 +172,9 @@ impl Trust {
             }
         });
         let config = shared.config.get_or_try_init(|| {
-            let roots = shared.roots.get_or_init(|| Arc::new(self.read_roots()));
+            let roots = shared
+                .roots
+                .get_or_try_init(|| self.read_roots().map(Arc::new))?;
             self.make_config(roots.clone())
         })?;
         Ok(config.clone())
@@ -199,16 +202,16 @@ impl Trust {
         })
     }
 
-    fn read_roots(&self) -> RootCertStore {
+    fn read_roots(&self) -> Result<RootCertStore> {
         let mut roots = RootCertStore::empty();
         if !self.options.no_system_roots {
             // A broken certificate in the system's store is the system's affair; the others count.
-            roots.add_parsable_certificates(system_roots());
+            roots.add_parsable_certificates(system_roots()?);
         }
         if let Some(extra) = &self.options.extra_roots {
             roots.add_parsable_certificates(extra.0.iter().cloned());
         }
-        roots
+        Ok(roots)
     }
 }
 
@@ -216,19 +219,36 @@ impl Trust {
 /// a file each: reading both is half of what a program's first call costs. A place that the environment
 /// names is read as it says.
 #[cfg(all(unix, not(target_vendor = "apple")))]
-fn system_roots() -> Vec<CertificateDer<'static>> {
+fn system_roots() -> Result<Vec<CertificateDer<'static>>> {
     let is_named = |variable| std::env::var_os(variable).is_some();
     if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") {
         let bundle = openssl_probe::probe().cert_file;
         let found = rustls_native_certs::load_certs_from_paths(bundle.as_deref(), None);
         if !found.certs.is_empty() {
-            return found.certs;
+            return all_of(found);
         }
     }
-    rustls_native_certs::load_native_certs().certs
+    all_of(rustls_native_certs::load_native_certs())
 }
 
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn system_roots() -> Vec<CertificateDer<'static>> {
-    rustls_native_certs::load_native_certs().certs
+fn system_roots() -> Result<Vec<CertificateDer<'static>>> {
+    all_of(rustls_native_certs::load_native_certs())
+}
+
+/// A file that can't be read is the system's affair too, unless it is for want of something that there may
+/// be again: a part of the authorities must not be kept for the whole.
+fn all_of(found: CertificateResult) -> Result<Vec<CertificateDer<'static>>> {
+    let passing = [libc::EMFILE, libc::ENFILE, libc::ENOMEM].map(Some);
+    let wanting = found.errors.iter().find_map(|error| match &error.kind {
+        ErrorKind::Io { inner, .. } if passing.contains(&inner.raw_os_error()) => Some(inner),
+        _ => None,
+    });
+    match wanting {
+        None => Ok(found.certs),
+        Some(why) => Err(Error::new(
+            Status::Io,
+            format!("the system's certificate authorities can't be read: {why}"),
+        )),
+    }
 }
