@@ -11,7 +11,7 @@ use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use rustls_native_certs::{CertificateResult, ErrorKind};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{self, Error, Result, Status};
 use crate::process::{PerProcess, Process};
 
 /// What to do about a handshake that failed.
@@ -239,9 +239,8 @@ fn system_roots() -> Result<Vec<CertificateDer<'static>>> {
 /// A file that can't be read is the system's affair too, unless it is for want of something that there may
 /// be again: a part of the authorities must not be kept for the whole.
 fn all_of(found: CertificateResult) -> Result<Vec<CertificateDer<'static>>> {
-    let passing = [libc::EMFILE, libc::ENFILE, libc::ENOMEM].map(Some);
-    let wanting = found.errors.iter().find_map(|error| match &error.kind {
-        ErrorKind::Io { inner, .. } if passing.contains(&inner.raw_os_error()) => Some(inner),
+    let wanting = found.errors.iter().find_map(|found| match &found.kind {
+        ErrorKind::Io { inner, .. } if error::is_shortage(inner) => Some(inner),
         _ => None,
     });
     match wanting {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::endpoint;
-use crate::error::{Answer, Error, Status};
+use crate::error::{self, Answer, Error, Status};
 use crate::json::Node;
 use crate::lane::{self, Lane};
 use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
@@ -286,6 +286,13 @@ fn failure(request: &Outgoing<'_>, why: &reqwest::Error) -> Failure {
         let advice = tls::advice(tls);
         let message = format!("{label}: no secure connection: {tls}; {advice}");
         (Error::new(Status::Tls, message), Outcome::Final)
+    } else if let Some(short) = find::<std::io::Error>(why).filter(|io| error::is_shortage(io)) {
+        let message = format!("{label}: the system gives no more resources: {short}");
+        let outcome = match why.is_connect() {
+            true => Outcome::NotConnected,
+            false => Outcome::Broken,
+        };
+        (Error::new(Status::Io, message).retryable(true), outcome)
     } else if why.is_connect() && why.is_timeout() {
         let message = format!(
             "{label}: no connection within the connect timeout: check that the host is reachable, \
