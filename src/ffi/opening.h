@@ -38,6 +38,10 @@
  * in a destructor of its data or a handler of atexit(): they, and their callbacks, then run on another
  * thread, which ends with the call.
  *
+ * Memory. A body of a request or an answer, or a copy, for which there is not enough memory is
+ * EVRIM_ERROR_IO. Where there is not even enough for what is small, or for the values of an answer, the
+ * process is aborted, as by any program in Rust.
+ *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold
  * the same refresh token: where the server takes each only once, the second to renew has to sign in.
  */
