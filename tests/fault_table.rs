@@ -437,7 +437,7 @@ fn try_row(row: &Row, names: &Path) -> Vec<String> {
             }
             // A download that failed has left nothing.
             let files = std::fs::read_dir(&folder).expect("the folder").count();
-            if files != usize::from(answer.status() == "OK" && answer.get("saved_as") != "") {
+            if files != usize::from(answer.status() == "OK" && !answer.get("saved_as").is_empty()) {
                 wrong.push(format!(
                     "{} {}: {name} has left a file",
                     row.step, row.fault
