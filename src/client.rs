@@ -385,6 +385,12 @@ impl Client {
                 .incoming;
             sends += 1;
             tokens.learn(sent, outcome::server_time(&incoming.headers));
+            if incoming.status == 401 && matches!(tokens.need(self.now()), Need::Now { .. }) {
+                // It ran out on the way, while the server was slow or between two attempts: that says
+                // nothing against the session, and no two renewals are closer than the life of a token.
+                renewed = false;
+                sends = 0;
+            }
             match incoming.status {
                 200..=299 => return Ok(incoming),
                 401 if sends < MOST_SENDS

@@ -29,6 +29,14 @@ impl Response {
         }
     }
 
+    /// One whose body was looked at already.
+    pub(crate) fn parsed(status: u16, headers: HeaderMap, body: Bytes, json: Node) -> Response {
+        Response {
+            json: OnceBox::with_value(Box::new(Some(json))),
+            ..Response::new(status, headers, body)
+        }
+    }
+
     pub fn status(&self) -> u16 {
         self.status
     }

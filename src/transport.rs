@@ -18,12 +18,13 @@ use zeroize::Zeroizing;
 
 use crate::cause::{Cause, Stage};
 use crate::endpoint;
-use crate::error::{Answer, Error, Status};
+use crate::error::{self, Answer, Error, Status};
 use crate::json::Node;
 use crate::lane::{self, Lane};
 use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
 use crate::route::Body;
 use crate::secret;
+use crate::tls;
 use crate::unpack::{self, Damaged, Fault, Gathered};
 use crate::watched::Watched;
 
@@ -275,14 +276,19 @@ fn failure(request: &Outgoing<'_>, cause: &Cause) -> Failure {
     let label = request.label();
     let root = cause.root();
     let (error, outcome) = if let Some(tls) = cause.find::<rustls::Error>() {
-        let advice = match tls {
-            rustls::Error::InvalidCertificate(_) => {
-                "check the host in the URL, or name the authority with evrim_options_set_ca_file"
-            }
-            _ => "check that the port speaks https, TLS 1.2 or later",
-        };
+        let advice = tls::advice(tls);
         let message = format!("{label}: no secure connection: {tls}; {advice}");
         (Error::new(Status::Tls, message), Outcome::Final)
+    } else if let Some(short) = cause
+        .find::<std::io::Error>()
+        .filter(|io| error::is_shortage(io))
+    {
+        let message = format!("{label}: the system gives no more resources: {short}");
+        let outcome = match cause.stage {
+            Stage::Exchanging => Outcome::Broken,
+            _ => Outcome::NotConnected,
+        };
+        (Error::new(Status::Io, message).retryable(true), outcome)
     } else if cause.stage == Stage::ConnectingLate {
         let message = format!(
             "{label}: no connection within the connect timeout: check that the host is reachable, \

@@ -48,7 +48,15 @@ fn lists_and_items_come_by_name() {
 fn a_page_of_html_is_no_empty_list() {
     let sandbox = sandbox(Duration::ZERO);
     let mut program = Dialogue::signed_in(&sandbox);
-    for kind in ["html", "empty", "status:200,body=\"text\"", "status:204"] {
+    for kind in [
+        "html",
+        "empty",
+        "status:200,body=\"text\"",
+        "status:204",
+        // Looks like a list at its first byte.
+        "garbage",
+        "status:200,body=[{\"id\": 1},",
+    ] {
         sandbox.fault(Fault::parse(&format!("*={kind}")).expect("a fault"));
         for call in [
             &["get_reports"][..],
@@ -253,6 +261,20 @@ fn pages_follow_each_other_to_the_end() {
         program.ask(&["next_page"]).expect("OK").get("response"),
         "no"
     );
+}
+
+/// Half a page, or none, is no end of the list.
+#[test]
+fn a_page_that_is_no_json_is_not_the_last() {
+    let sandbox = sandbox(Duration::ZERO);
+    let mut program = Dialogue::signed_in(&sandbox);
+    for kind in ["garbage", "status:200,body={\"next\": ", "html", "empty"] {
+        program.get("v0/reports/").expect("OK");
+        sandbox.fault(Fault::parse(&format!("/v0/*={kind}")).expect("a fault"));
+        let answer = program.ask(&["next_page"]);
+        assert_eq!(answer.expect("ERROR_PROTOCOL").get("response"), "no");
+        sandbox.clear_faults();
+    }
 }
 
 #[test]

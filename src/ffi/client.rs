@@ -8,6 +8,7 @@ use crate::ffi::guard;
 use crate::ffi::library::{copy, evrim_string_free};
 use crate::ffi::options::{evrim_options, or_default};
 use crate::ffi::status::evrim_status;
+use crate::ffi::thread_end;
 
 /// A session with the server: its tokens, its credentials and its connections. Any number of threads
 /// may use one client at once.
@@ -300,7 +301,8 @@ pub unsafe extern "C" fn evrim_free(client: *mut evrim_client) {
         // SAFETY: the caller passes a client of this library, once; the count that it holds goes.
         let client = unsafe { Arc::from_raw(client) };
         client.0.close();
-        Some(())
+        // With the last handle the connections go, and their runtime with them.
+        thread_end::run(|| drop(client)).ok()
     });
 }
 

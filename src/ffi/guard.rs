@@ -11,6 +11,7 @@ use crate::ffi::client::evrim_client;
 use crate::ffi::error::{self, evrim_error};
 use crate::ffi::sigpipe::HoldSigpipe;
 use crate::ffi::status::evrim_status;
+use crate::ffi::thread_end;
 
 /// Runs a function that can fail; its error goes to `error` unless that is NULL.
 pub fn call(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> evrim_status {
@@ -51,7 +52,7 @@ pub fn io(
     // Connections of our own raise no signal.
     let may_signal = client.is_none_or(|client| client.0.is_proxied());
     let _held = may_signal.then(HoldSigpipe::new);
-    call(error, work)
+    call(error, || thread_end::run(work)?)
 }
 
 /// Changes a handle that one thread has for itself; a value that is refused changes nothing.

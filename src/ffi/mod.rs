@@ -19,6 +19,7 @@ mod resources;
 mod response;
 mod sigpipe;
 mod status;
+mod thread_end;
 
 /// The functions of the header, for the fuzz targets: C finds them by their names.
 #[cfg(fuzzing)]

@@ -99,6 +99,21 @@ pub fn is_sanitized() -> bool {
     more_flags().contains("-fsanitize")
 }
 
+/// Compiles what is to be preloaded into a program.
+pub fn preload(source: &str) -> PathBuf {
+    let library = scratch("lib").join(source.replace(['/', '.'], "_") + ".so");
+    let output = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
+        .args(FLAGS)
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(root().join(source))
+        .args(["-ldl", "-lpthread"])
+        .output()
+        .expect("a C compiler");
+    assert_success(&output);
+    library
+}
+
 /// A command that runs a program with the library, and with nothing else of Evrim's in its environment.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
