@@ -22,7 +22,7 @@ use support::sandbox::{Config, Fault, PASSWORD, Sandbox, USERNAME};
 
 /// How long things may take where a fault is silence, in milliseconds, and where the limit is not to matter.
 const SHORT: u64 = 500;
-const AMPLE: u64 = 5000;
+const AMPLE: u64 = 60_000;
 /// For a call in all, and for a task to be waited for.
 const TOTAL: u64 = 1200;
 /// What a busy machine adds; a call that hangs takes longer.
@@ -347,7 +347,7 @@ fn call(name: &str, program: &mut Dialogue, scene: &Scene, row: &Row, folder: &P
         "request" => &["request", "GET", "reports/1/"],
         "post" => &["request", "POST", "echo/", &body],
         // More than any buffer on the way.
-        "upload" => &["upload", "echo/", "8000000"],
+        "upload" => &["upload", "echo/", "4000000"],
         "request_with" => &["request_with", "GET", "reports/1/"],
         "get_report" | "get_run" | "get_section" => &[name, "1"],
         "get_paragraph" => &[name, "101"],
@@ -487,7 +487,7 @@ fn shown(rows: &[Row]) -> String {
             .iter()
             .map(|call| match *call {
                 "post" => "`evrim_request` (POST)".to_owned(),
-                "upload" => "`evrim_request` (POST, 8 MB)".to_owned(),
+                "upload" => "`evrim_request` (POST, 4 MB)".to_owned(),
                 call => format!("`evrim_{call}`"),
             })
             .collect();
