@@ -6,6 +6,8 @@
 #   make docs       the manual: $(CARGO_TARGET_DIR)/docs/evrim.html and man pages, if doxygen is installed
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make check-asan, check-ubsan, check-valgrind, check-tsan   the C programs and the library under a sanitizer
+#   make check-miri the border to C and what decides, in Miri, if that is installed
 #   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
@@ -114,6 +116,9 @@ check-abi:
 check-django:
 	tests/django/check
 
+check-asan check-ubsan check-valgrind check-tsan check-miri:
+	tests/sanitizers/check $(@:check-%=%)
+
 fuzz:
 	fuzz/run $(TARGET)
 
@@ -163,4 +168,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check fuzz check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-asan check-ubsan check-valgrind check-tsan check-miri fuzz check-long check-django check-install check-docs check-abi bench bench-update bench-check install uninstall clean

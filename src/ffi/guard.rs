@@ -211,6 +211,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no signal masks")]
     fn a_panic_without_a_place_for_the_error_has_its_status_all_the_same() {
         for work in [call, io] {
             let status = work(null_mut(), || panic!("a fault"));
