@@ -8,6 +8,8 @@
 #   make check-model  renewal in every order that threads can take; check-supply: licences, sources and
 #                   doubles of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make check-asan, check-ubsan, check-valgrind, check-tsan   the C programs and the library under a sanitizer
+#   make check-miri the border to C and what decides, in Miri, if that is installed
 #   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make soak       one process, eight threads, a server on which everything goes wrong at random, for
 #                   SOAK_SECONDS, an hour unless told; PLANT=leak or PLANT=twice shows that it can fail
@@ -141,6 +143,9 @@ check-reproducible: $(BUILT)/libevrim.so.$(VERSION)
 check-django:
 	tests/django/check
 
+check-asan check-ubsan check-valgrind check-tsan check-miri:
+	tests/sanitizers/check $(@:check-%=%)
+
 fuzz:
 	fuzz/run $(TARGET)
 
@@ -192,4 +197,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check fuzz check-long soak check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check check-asan check-ubsan check-valgrind check-tsan check-miri fuzz check-long soak check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean

@@ -49,5 +49,6 @@ fuzz_target!(|input: &[u8]| {
     let mut world = api::world::World::new(input, server.port, script);
     world.live();
     drop(world);
+    server.settle();
     api::callbacks::assert_all_destroyed();
 });

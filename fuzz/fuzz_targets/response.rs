@@ -91,4 +91,5 @@ fuzz_target!(|input: &[u8]| {
         c::evrim_response_free(response);
         c::evrim_error_free(error);
     }
+    world.server.settle();
 });

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -53,6 +53,7 @@ impl Script {
 pub struct Server {
     pub port: u16,
     current: Arc<Mutex<Arc<Script>>>,
+    connections: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Server {
@@ -67,13 +68,29 @@ impl Server {
         prepare(port);
         let current = Arc::new(Mutex::new(Arc::new(Script::default())));
         let scripts = current.clone();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let threads = connections.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let script = lock(&scripts).clone();
-                thread::spawn(move || serve(stream, &script));
+                let thread = thread::spawn(move || serve(stream, &script));
+                lock(&threads).push(thread);
             }
         });
-        Server { port, current }
+        Server {
+            port,
+            current,
+            connections,
+        }
+    }
+
+    /// Waits for the connections that there were, when their clients have closed them: what a thread that is
+    /// just ending still holds looks like a leak.
+    pub fn settle(&self) {
+        let threads = std::mem::take(&mut *lock(&self.connections));
+        for thread in threads {
+            thread.join().expect("the server does not panic");
+        }
     }
 
     /// What connections from now on get.

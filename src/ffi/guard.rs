@@ -221,6 +221,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no signal masks")]
     fn a_panic_without_a_place_for_the_error_has_its_status_all_the_same() {
         let status = call(null_mut(), || panic!("a fault"));
         assert_eq!(status as i32, INTERNAL);

@@ -14,6 +14,8 @@ mod library;
 #[cfg(feature = "wipe")]
 mod memory;
 mod options;
+#[cfg(test)]
+mod ownership;
 mod request;
 mod resources;
 mod response;

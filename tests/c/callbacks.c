@@ -405,8 +405,8 @@ static void check_error(evrim_error *error, const char *secret)
 /* What a server may say: %s is the secret. */
 static const char *const ANSWERS[] = {
     "{\"detail\": \"no: %s\"}",
-    "{\"detail\": \"a long way of telling that this is no good at all, which goes on and on before "
-    "it comes to the point, that is to what was sent, so that only a part of it has room: %s\"}",
+    ("{\"detail\": \"a long way of telling that this is no good at all, which goes on and on before "
+     "it comes to the point, that is to what was sent, so that only a part of it has room: %s\"}"),
     "{\"code\": \"%s\", \"detail\": \"no\"}",
     "{\"token\": [\"%s is bad\"]}",
     "<html><body>Debug page: %s</body></html>",

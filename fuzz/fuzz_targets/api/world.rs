@@ -197,7 +197,7 @@ impl<'a> World<'a> {
     /// Options for a client: what waits, waits briefly.
     unsafe fn brief(&mut self) -> *mut c::evrim_options {
         let slot = self.slot();
-        let wait = 40 + u32::from(self.byte() % 4) * 40;
+        let wait = 5 + u32::from(self.byte() % 4) * 15;
         // SAFETY: options in a slot are alive.
         unsafe {
             if self.options[slot].is_null() {
