@@ -8,6 +8,9 @@
 #   make check-model  renewal in every order that threads can take; check-supply: licences, sources and
 #                   doubles of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
+#   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
+#   make soak       one process, eight threads, a server on which everything goes wrong at random, for
+#                   SOAK_SECONDS, an hour unless told; PLANT=leak or PLANT=twice shows that it can fail
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
 #   make install    PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, LICENSEDIR and DESTDIR as usual;
@@ -93,12 +96,23 @@ check:
 # minute. Most of it is waiting, so all goes on at once; what computes gives way to what is to be in time.
 check-long:
 	$(CARGO) test --no-run
-	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults check-django
+	+EVRIM_TEST_LONG=1 $(MAKE) -k -O -j4 long-transport long-many_threads long-faults long-fork check-django
 
 long-transport: PRIORITY := nice
 long-%:
 	$(PRIORITY) $(CARGO) test --test $* -- --test-threads=8 --include-ignored \
 	    over_and_over runs_out for_a_while silence
+
+SOAK_SECONDS ?= 3600
+SOAK := $(CARGO_TARGET_DIR)/soak
+soak: $(RELEASE)/libevrim.a
+	$(CARGO) build --release --example sandbox
+	@mkdir -p $(SOAK)
+	@ln -sf ../release/libevrim.so $(SOAK)/libevrim.so.$(SOVERSION)
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -O1 -g -Iinclude tests/c/soak.c \
+	    $(SOAK)/libevrim.so.$(SOVERSION) -lpthread -o $(SOAK)/soak
+	LD_LIBRARY_PATH=$(SOAK) PLANT=$(PLANT) $(RELEASE)/examples/sandbox --tls --access-lifetime 2 -- \
+	    $(SOAK)/soak $(SOAK_SECONDS) $(SOAK) $(SEED)
 
 # The installed library alone, from C, C++, CMake, Go, Python and Lua; what is not there is skipped.
 check-install:
@@ -126,6 +140,9 @@ check-reproducible: $(BUILT)/libevrim.so.$(VERSION)
 
 check-django:
 	tests/django/check
+
+fuzz:
+	fuzz/run $(TARGET)
 
 bench: all
 	python3 benches/bench.py $(BENCH)
@@ -175,4 +192,4 @@ uninstall: docs
 clean:
 	$(CARGO) clean
 
-.PHONY: all docs demo demo-research check check-long check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean
+.PHONY: all docs demo demo-research check fuzz check-long soak check-django check-install check-docs check-abi check-model check-supply check-reproducible bench bench-update bench-check install uninstall clean

@@ -36,7 +36,13 @@
  * and errors never change. Every call does its work in the thread that makes it, and blocks that thread
  * until it is done, cancelled or out of time: no wait is without an end. The library keeps no threads; a
  * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
- * A thread that makes calls needs 128 KiB of stack.
+ * A thread that makes calls needs 128 KiB of stack. Calls may be made while a thread or the process ends,
+ * in a destructor of its data or a handler of atexit(): they, and their callbacks, then run on another
+ * thread, which ends with the call.
+ *
+ * Memory. A body of a request or an answer, or a copy, for which there is not enough memory is
+ * EVRIM_ERROR_IO. Where there is not even enough for what is small, or for the values of an answer, the
+ * process is aborted, as by any program in Rust.
  *
  * Processes. After fork() the child may go on using a client, free it, or make new ones. Both then hold
  * the same refresh token: where the server takes each only once, the second to renew has to sign in.
@@ -411,7 +417,8 @@ evrim_status evrim_options_set_ca_pem(evrim_options *options,
 
 /**
  * Whether the system's certificate authorities are trusted. Default: true. Without them only those of
- * evrim_options_set_ca_file() are.
+ * evrim_options_set_ca_file() are. Whether a certificate was revoked is not looked at, neither in a list
+ * nor by OCSP.
  */
 EVRIM_MUST_USE
 evrim_status evrim_options_set_system_ca(evrim_options *options,

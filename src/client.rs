@@ -138,7 +138,7 @@ impl Client {
         options: Options,
         session: impl AsyncFnOnce(&Call<'_>) -> Result<Session>,
     ) -> Result<Client> {
-        let lanes = Lanes::of(&options, endpoint.is_loopback());
+        let lanes = Lanes::of(&options, &endpoint);
         let budget = Budget::new();
         let cancel = Cancel::new();
         let origin = Origin {
@@ -174,7 +174,7 @@ impl Client {
             None => self.options.clone(),
         };
         self.shared.endpoint.check(options.allow_insecure_http)?;
-        let lanes = Lanes::of(&options, self.shared.endpoint.is_loopback());
+        let lanes = Lanes::of(&options, &self.shared.endpoint);
         Ok(Client {
             shared: self.shared.clone(),
             _own_seat: (!self.shared.seat.covers(&lanes)).then(|| SessionSeat::beside(&lanes)),
@@ -182,6 +182,11 @@ impl Client {
             options,
             cancel: Cancel::new(),
         })
+    }
+
+    /// Whether its requests go through a proxy.
+    pub fn is_proxied(&self) -> bool {
+        self.lanes.is_proxied()
     }
 
     /// Ends the calls that are running on this handle, from any thread.
@@ -380,6 +385,12 @@ impl Client {
                 .incoming;
             sends += 1;
             tokens.learn(sent, outcome::server_time(&incoming.headers));
+            if incoming.status == 401 && matches!(tokens.need(self.now()), Need::Now { .. }) {
+                // It ran out on the way, while the server was slow or between two attempts: that says
+                // nothing against the session, and no two renewals are closer than the life of a token.
+                renewed = false;
+                sends = 0;
+            }
             match incoming.status {
                 200..=299 => return Ok(incoming),
                 401 if sends < MOST_SENDS

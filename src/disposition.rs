@@ -33,10 +33,13 @@ pub fn safe(name: &str) -> Option<String> {
         letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let clean: String = bare.chars().filter(|&letter| !is_harmful(letter)).collect();
-    let clean = clean
-        .trim_start_matches(|letter: char| letter == '.' || letter.is_whitespace())
-        .trim_end_matches(|letter: char| letter == '.' || letter.is_whitespace());
+    let clean = clean.trim_matches(is_edge);
     (!clean.is_empty()).then(|| shortened(clean))
+}
+
+/// What a name neither begins nor ends with.
+fn is_edge(letter: char) -> bool {
+    letter == '.' || letter.is_whitespace()
 }
 
 fn shortened(name: &str) -> String {
@@ -51,7 +54,7 @@ fn shortened(name: &str) -> String {
     while !stem.is_char_boundary(room) {
         room -= 1;
     }
-    let stem = stem.get(..room).unwrap_or(stem);
+    let stem = stem.get(..room).unwrap_or(stem).trim_end_matches(is_edge);
     if extension.is_empty() {
         stem.to_owned()
     } else {
@@ -188,5 +191,8 @@ mod tests {
         assert!(name.len() <= LONGEST);
         let name = safe(&format!("a.{}", "x".repeat(300))).expect("a name");
         assert!(name.len() <= LONGEST);
+        // Nor does it end with what was in the middle before.
+        let name = safe(&format!("{} . {}", "x".repeat(177), "y".repeat(99))).expect("a name");
+        assert_eq!(name, "x".repeat(177));
     }
 }

@@ -45,6 +45,13 @@ impl Endpoint {
         check_scheme(&self.base, allow_insecure_http)
     }
 
+    /// Scheme, host and port alone.
+    pub fn server(&self) -> Url {
+        let mut server = self.base.clone();
+        server.set_path("/");
+        server
+    }
+
     /// Whether the service is on this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.base)

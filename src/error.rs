@@ -193,3 +193,11 @@ impl fmt::Debug for Error {
             .finish()
     }
 }
+
+/// Whether the system has run out of something of which there may be more later.
+pub fn is_shortage(error: &std::io::Error) -> bool {
+    let passing = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
+    error
+        .raw_os_error()
+        .is_some_and(|code| passing.contains(&code))
+}

@@ -1,9 +1,8 @@
-//! The pool that runs requests. A lane is a current-thread runtime with its own HTTP client and kept
-//! connections; the calling thread borrows one and drives it, so that no thread of ours is needed.
+//! The pool that runs requests. A lane is a current-thread runtime with a kept connection of its own;
+//! the calling thread borrows one and drives it, so that no thread of ours is needed.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,16 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::ClientConfig;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::oneshot;
+use url::Url;
 
 use crate::clock::{BootTime, Clock, SystemClock};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
+use crate::names::ThreadResolver;
 use crate::options::Options;
 use crate::process::{PerProcess, Process};
 use crate::proxy::Proxy;
+use crate::route::Route;
 use crate::timer::Timer;
 use crate::tls::{TlsOptions, Trust};
 
@@ -32,6 +35,8 @@ const KEEP_UNUSED: usize = 8;
 /// What two clients must have in common to share lanes.
 #[derive(PartialEq, Eq)]
 struct Profile {
+    /// The base URL down to its port.
+    server: Url,
     tls: TlsOptions,
     connect_timeout: Duration,
     proxy: Proxy,
@@ -47,7 +52,7 @@ impl Profile {
 /// The lanes of all clients with the same profile.
 pub struct Lanes {
     profile: Profile,
-    trust: Trust,
+    trust: Arc<Trust>,
     idle: PerProcess<Mutex<VecDeque<Lane>>>,
     clients: AtomicUsize,
     /// Counts the sessions that have ended.
@@ -110,12 +115,19 @@ impl Drop for SessionSeat {
 static ALL: PerProcess<Mutex<Vec<Arc<Lanes>>>> = PerProcess::new();
 
 impl Lanes {
-    pub fn of(options: &Options, is_loopback: bool) -> Seat {
+    pub fn of(options: &Options, endpoint: &Endpoint) -> Seat {
+        let server = endpoint.server();
         Seat::take(Lanes::find(Profile {
             tls: options.tls.clone(),
             connect_timeout: options.connect_timeout,
-            proxy: options.proxy.for_host(is_loopback),
+            proxy: options.proxy.for_server(&server, endpoint.is_loopback()),
+            server,
         }))
+    }
+
+    /// Whether requests go through a proxy.
+    pub fn is_proxied(&self) -> bool {
+        self.profile.proxy != Proxy::Direct
     }
 
     fn find(profile: Profile) -> Arc<Lanes> {
@@ -132,7 +144,12 @@ impl Lanes {
             unused = others;
         }
         let lanes = Arc::new(Lanes {
-            trust: Trust::new(profile.tls.clone()),
+            // Its authorities are read once for all servers.
+            trust: all
+                .iter()
+                .find(|lanes| lanes.profile.tls == profile.tls)
+                .map(|lanes| lanes.trust.clone())
+                .unwrap_or_else(|| Arc::new(Trust::new(profile.tls.clone()))),
             profile,
             idle: PerProcess::new(),
             clients: AtomicUsize::new(0),
@@ -263,9 +280,32 @@ impl Lanes {
                     format!("the system gives no means to wait for the network: {why}"),
                 )
             })?;
+        let tls = self.trust.config(process)?;
+        let route = if self.is_proxied() {
+            Route::Proxy(self.proxy_client(&tls)?)
+        } else {
+            let Profile {
+                server,
+                connect_timeout,
+                ..
+            } = &self.profile;
+            Route::Direct(Box::new(Connection::new(server, tls, *connect_timeout)?))
+        };
+        Ok(Lane {
+            process,
+            era: self.era.load(Ordering::Relaxed),
+            used: SystemClock.boot(),
+            route,
+            call_timer: Timer::default(),
+            attempt_timer: Timer::default(),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn proxy_client(&self, tls: &ClientConfig) -> Result<reqwest::Client> {
         let builder = self.profile.proxy.apply(reqwest::Client::builder())?;
-        let http = builder
-            .tls_backend_preconfigured(self.trust.config(process)?)
+        builder
+            .tls_backend_preconfigured(tls.clone())
             .connect_timeout(self.profile.connect_timeout)
             .pool_idle_timeout(KEEP_IDLE)
             .redirect(reqwest::redirect::Policy::none())
@@ -280,16 +320,7 @@ impl Lanes {
                     Status::Internal,
                     format!("the HTTP client can't be made: {why}"),
                 )
-            })?;
-        Ok(Lane {
-            process,
-            era: self.era.load(Ordering::Relaxed),
-            used: SystemClock.boot(),
-            http,
-            call_timer: Timer::default(),
-            attempt_timer: Timer::default(),
-            runtime: Some(runtime),
-        })
+            })
     }
 }
 
@@ -298,17 +329,11 @@ pub struct Lane {
     era: u64,
     /// On the clock that goes on while the machine sleeps: what was fresh before may be dead after.
     used: BootTime,
-    http: reqwest::Client,
+    pub route: Route,
     pub call_timer: Timer,
     pub attempt_timer: Timer,
     /// Always there, but while it is dropped.
     runtime: Option<Runtime>,
-}
-
-impl Lane {
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
-    }
 }
 
 impl Drop for Lane {
@@ -317,7 +342,7 @@ impl Drop for Lane {
         // it is.
         let runtime = self.runtime.take();
         if self.process != Process::current() {
-            std::mem::forget(self.http.clone());
+            self.route.abandon();
             std::mem::forget(runtime);
             self.call_timer.abandon();
             self.attempt_timer.abandon();
@@ -350,26 +375,4 @@ pub async fn first<T>(
 /// A panic under one of our locks leaves nothing half done.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Asks the system on a thread that ends with the answer, so that a slow name server holds up
-/// neither a deadline nor a cancel.
-struct ThreadResolver;
-
-impl Resolve for ThreadResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (answer, answered) = oneshot::channel();
-        let lookup = std::thread::Builder::new()
-            .name("evrim-resolve".to_owned())
-            .stack_size(256 << 10)
-            .spawn(move || {
-                // Nobody may be waiting any more.
-                let _ = answer.send((name.as_str(), 0).to_socket_addrs());
-            });
-        Box::pin(async move {
-            lookup?;
-            let addresses: Vec<SocketAddr> = answered.await??.collect();
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
 }

@@ -1,9 +1,10 @@
 //! The Evrim client. The C interface in `ffi` is what most users see; from Rust, start at `Client`.
 //!
 //! A request travels down this list, its answer up again:
-//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` → `tls` → the
-//! ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`, `clock`, `cancel`, `process`,
-//! `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`, `timer`, `sync`).
+//! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` →
+//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`,
+//! `clock`, `cancel`, `process`, `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`,
+//! `timer`, `socket`, `names`, `watched`, `unpack`, `cause`, `sync`).
 
 #![deny(unsafe_code)]
 // The model has no transport and no C interface.
@@ -27,8 +28,10 @@
 mod call;
 mod callback;
 mod cancel;
+mod cause;
 mod client;
 mod clock;
+mod connection;
 mod disposition;
 mod download;
 mod encode;
@@ -41,6 +44,9 @@ mod events;
 mod ffi;
 #[cfg_attr(evrim_model, path = "../tests/model/fork.rs")]
 mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod json;
 mod jwt;
@@ -49,6 +55,7 @@ mod lane;
 #[cfg(evrim_model)]
 #[path = "../tests/model/model.rs"]
 pub mod model;
+mod names;
 mod options;
 mod outcome;
 mod process;
@@ -57,14 +64,18 @@ mod request;
 mod resources;
 mod response;
 mod retry;
+mod route;
 mod secret;
 mod session;
+mod socket;
 mod sync;
 #[cfg_attr(evrim_model, path = "../tests/model/timer.rs")]
 mod timer;
 mod tls;
 mod token_calls;
 mod transport;
+mod unpack;
+mod watched;
 
 pub use callback::{Change, Level};
 pub use client::Client;

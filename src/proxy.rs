@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, Url};
 
 use crate::error::{Error, Result, Status};
@@ -37,9 +39,13 @@ impl Proxy {
 
     /// The environment's proxy is for other machines: what goes to this one stays here, above all
     /// plain http.
-    pub fn for_host(&self, is_loopback: bool) -> Proxy {
+    pub fn for_server(&self, server: &Url, is_loopback: bool) -> Proxy {
+        let is_named = || {
+            let server = Uri::try_from(server.as_str());
+            server.is_ok_and(|server| Matcher::from_env().intercept(&server).is_some())
+        };
         match self {
-            Proxy::Environment if is_loopback => Proxy::Direct,
+            Proxy::Environment if is_loopback || !is_named() => Proxy::Direct,
             other => other.clone(),
         }
     }

@@ -183,23 +183,26 @@ impl Client {
         self.json(call, Ask::new(Method::GET, url)).await
     }
 
-    /// An answer that is what the API promises, an array or an object: a gateway's page must not pass for
-    /// an empty list. It is not parsed here.
+    /// An answer that is what the API promises, an array or an object: neither a gateway's page nor half
+    /// of a list may pass for the end of one. What is parsed for that is what the caller reads.
     async fn json(&self, call: &Call<'_>, ask: Ask<'_>) -> Result<Response> {
         let (method, url) = (ask.method.clone(), ask.url.clone());
         let incoming = self.send(call, ask).await?;
-        if !matches!(incoming.body.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            let wall = self.options().clock.wall();
-            let why = "no JSON where some was due";
-            let tokens = self.tokens();
-            let error = incoming.protocol_error(&method, &url, wall, why);
-            return Err(error.without(tokens.access.expose()));
+        match Node::parse(&incoming.body) {
+            Some(json @ (Node::Array(_) | Node::Object(_))) => Ok(Response::parsed(
+                incoming.status,
+                incoming.headers,
+                incoming.body,
+                json,
+            )),
+            _ => {
+                let wall = self.options().clock.wall();
+                let why = "no JSON where some was due";
+                let tokens = self.tokens();
+                let error = incoming.protocol_error(&method, &url, wall, why);
+                Err(error.without(tokens.access.expose()))
+            }
         }
-        Ok(Response::new(
-            incoming.status,
-            incoming.headers,
-            incoming.body,
-        ))
     }
 }
 

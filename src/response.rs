@@ -29,6 +29,14 @@ impl Response {
         }
     }
 
+    /// One whose body was looked at already.
+    pub(crate) fn parsed(status: u16, headers: HeaderMap, body: Bytes, json: Node) -> Response {
+        Response {
+            json: OnceBox::with_value(Box::new(Some(json))),
+            ..Response::new(status, headers, body)
+        }
+    }
+
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -59,6 +67,8 @@ impl Response {
 
     /// The text of the value at a pointer, exactly as the server wrote it.
     pub fn json_text(&self, pointer: &str) -> Option<&str> {
+        // What can't be read as a whole has no parts, though its text could be taken apart.
+        self.json()?;
         json::text_at(&self.body, pointer)
     }
 

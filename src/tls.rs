@@ -7,11 +7,56 @@ use once_cell::sync::OnceCell;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls_native_certs::{CertificateResult, ErrorKind};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{self, Error, Result, Status};
 use crate::process::{PerProcess, Process};
+
+/// What to do about a handshake that failed.
+pub fn advice(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => {
+                "the server needs a new one, unless this machine's clock is wrong"
+            }
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "check this machine's clock, or have the server's certificate made anew"
+            }
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "check the host in the URL: this certificate is another's"
+            }
+            // The second is an authority of the same name.
+            Bad::UnknownIssuer | Bad::BadSignature => {
+                "no authority that is trusted here has signed it: check the host in the URL, or \
+                 name the authority with evrim_options_set_ca_file"
+            }
+            _ => "the server needs another certificate",
+        },
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::ProtocolVersion => "the server must speak TLS 1.2 or later",
+            AlertDescription::HandshakeFailure => {
+                "it may want a certificate of yours: evrim_options_set_client_certificate; or it \
+                 speaks nothing that is safe"
+            }
+            AlertDescription::CertificateRequired
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied => {
+                "the server wants a certificate that it knows: evrim_options_set_client_certificate"
+            }
+            _ => "the server broke it off",
+        },
+        _ => "check that the port speaks https, TLS 1.2 or later",
+    }
+}
 
 /// What two clients must have in common to share connections.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -103,7 +148,7 @@ pub struct Trust {
 #[derive(Default)]
 struct Shared {
     roots: OnceCell<Arc<RootCertStore>>,
-    config: OnceCell<ClientConfig>,
+    config: OnceCell<Arc<ClientConfig>>,
 }
 
 impl Trust {
@@ -115,7 +160,7 @@ impl Trust {
     }
 
     /// Clones share the authorities and the cache of TLS sessions.
-    pub fn config(&self, process: Process) -> Result<ClientConfig> {
+    pub fn config(&self, process: Process) -> Result<Arc<ClientConfig>> {
         let shared = self.shared.get(process, |parent| {
             let inherited = parent.and_then(|parent| parent.roots.get());
             Shared {
@@ -127,8 +172,10 @@ impl Trust {
             }
         });
         let config = shared.config.get_or_try_init(|| {
-            let roots = shared.roots.get_or_init(|| Arc::new(self.read_roots()));
-            self.make_config(roots.clone())
+            let roots = shared
+                .roots
+                .get_or_try_init(|| self.read_roots().map(Arc::new))?;
+            self.make_config(roots.clone()).map(Arc::new)
         })?;
         Ok(config.clone())
     }
@@ -149,21 +196,60 @@ impl Trust {
             .identity
             .as_ref()
             .and_then(Identity::certified_key);
-        Ok(match certified {
+        let mut config = match certified {
             Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
             None => builder.with_no_client_auth(),
-        })
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 
-    fn read_roots(&self) -> RootCertStore {
+    fn read_roots(&self) -> Result<RootCertStore> {
         let mut roots = RootCertStore::empty();
         if !self.options.no_system_roots {
             // A broken certificate in the system's store is the system's affair; the others count.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(system_roots()?);
         }
         if let Some(extra) = &self.options.extra_roots {
             roots.add_parsable_certificates(extra.0.iter().cloned());
         }
-        roots
+        Ok(roots)
+    }
+}
+
+/// Where a system has one file with all its authorities, the folder beside it holds the same ones again,
+/// a file each: reading both is half of what a program's first call costs. A place that the environment
+/// names is read as it says.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn system_roots() -> Result<Vec<CertificateDer<'static>>> {
+    let is_named = |variable| std::env::var_os(variable).is_some();
+    if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") {
+        let bundle = openssl_probe::probe().cert_file;
+        let found = rustls_native_certs::load_certs_from_paths(bundle.as_deref(), None);
+        if !found.certs.is_empty() {
+            return all_of(found);
+        }
+    }
+    all_of(rustls_native_certs::load_native_certs())
+}
+
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+fn system_roots() -> Result<Vec<CertificateDer<'static>>> {
+    all_of(rustls_native_certs::load_native_certs())
+}
+
+/// A file that can't be read is the system's affair too, unless it is for want of something that there may
+/// be again: a part of the authorities must not be kept for the whole.
+fn all_of(found: CertificateResult) -> Result<Vec<CertificateDer<'static>>> {
+    let wanting = found.errors.iter().find_map(|found| match &found.kind {
+        ErrorKind::Io { inner, .. } if error::is_shortage(inner) => Some(inner),
+        _ => None,
+    });
+    match wanting {
+        None => Ok(found.certs),
+        Some(why) => Err(Error::new(
+            Status::Io,
+            format!("the system's certificate authorities can't be read: {why}"),
+        )),
     }
 }

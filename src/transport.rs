@@ -1,15 +1,13 @@
 //! One request, one answer, one deadline. Says what happened; decides nothing.
 
-use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use hyper::Response;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
     USER_AGENT,
@@ -18,13 +16,19 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::cause::{Cause, Stage};
 use crate::endpoint;
-use crate::error::{Answer, Error, Status};
+use crate::error::{self, Answer, Error, Status};
 use crate::json::Node;
 use crate::lane::{self, Lane};
 use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
+use crate::route::Body;
 use crate::secret;
+use crate::tls;
+use crate::unpack::{self, Damaged, Fault, Gathered};
+use crate::watched::Watched;
 
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// DRF answers with HTML, errors too, unless JSON is asked for first.
@@ -132,15 +136,17 @@ async fn in_time<T>(
     }
 }
 
-async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<reqwest::Response, Failure> {
+async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<Response<Body>, Failure> {
     let mut headers = request.headers.clone();
     headers.reserve(6);
     headers.insert(ACCEPT, JSON_FIRST);
-    if request.is_secret || request.sink.is_some() {
-        // Unpacking would leave copies of the tokens about; and lengths and parts of a file are
-        // counted as they are sent.
-        headers.insert(ACCEPT_ENCODING, IDENTITY);
-    }
+    // Unpacking would leave copies of the tokens about; and lengths and parts of a file are counted
+    // as they are sent.
+    let packing = match request.is_secret || request.sink.is_some() {
+        true => IDENTITY,
+        false => GZIP,
+    };
+    headers.insert(ACCEPT_ENCODING, packing);
     if let Some(sink) = request.sink {
         sink.ask(&mut headers);
     }
@@ -148,66 +154,48 @@ async fn send(lane: &Lane, request: &Outgoing<'_>) -> Result<reqwest::Response, 
     if let Some(bearer) = &request.bearer {
         headers.insert(AUTHORIZATION, bearer.clone());
     }
-    let mut builder = lane
-        .http()
-        .request(request.method.clone(), request.url.clone());
-    if let Some(bytes) = &request.body {
+    if request.body.is_some() {
         headers.insert(CONTENT_TYPE, JSON);
-        builder = builder.body(reqwest::Body::wrap(Watched {
-            bytes: Some(bytes.clone()),
-            sent: request.sent.clone(),
-        }));
     }
+    let body = Watched::new(request.body.clone(), request.sent);
     // Without a body there is nothing to watch: it counts as sent unless no connection came about.
     let was_sent = request.sent.load(Ordering::Relaxed);
     if request.body.is_none() {
         request.sent.store(true, Ordering::Relaxed);
     }
-    match builder.headers(headers).send().await {
-        Ok(response) => Ok(response),
-        Err(why) => {
-            if why.is_connect() {
-                request.sent.store(was_sent, Ordering::Relaxed);
-            }
-            Err(failure(request, &why))
+    let answer = lane
+        .route
+        .send(&request.method, request.url, headers, body)
+        .await;
+    answer.map_err(|cause| {
+        if cause.stage != Stage::Exchanging {
+            request.sent.store(was_sent, Ordering::Relaxed);
         }
-    }
+        failure(request, &cause)
+    })
 }
 
-async fn read(
-    request: &Outgoing<'_>,
-    mut response: reqwest::Response,
-) -> Result<Incoming, Failure> {
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
-    let announced = response.content_length();
+async fn read(request: &Outgoing<'_>, response: Response<Body>) -> Result<Incoming, Failure> {
+    let (head, mut pieces) = response.into_parts();
+    let status = head.status.as_u16();
+    let mut headers = head.headers;
+    let announced = pieces.length();
+    let faulty = |fault| match fault {
+        Fault::TooLarge => too_large(request, status),
+        Fault::NoRoom => no_room(request),
+        Fault::Damaged(why) => failure(request, &Cause::new(Stage::Exchanging, Damaged(why))),
+    };
+    let mut body = Gathered::new(&mut headers, request.limit);
     if announced.is_some_and(|length| length > request.limit) {
         return Err(too_large(request, status));
     }
     // What the server announces is believed up to a point: memory follows what really comes.
-    let room = announced.unwrap_or(0).min(16 << 20);
-    let mut body = Vec::new();
-    if body
-        .try_reserve(usize::try_from(room).unwrap_or(0))
-        .is_err()
-    {
-        return Err(no_room(request));
+    body.expect(announced.unwrap_or(0).min(16 << 20))
+        .map_err(faulty)?;
+    while let Some(piece) = next(request, &mut pieces).await? {
+        body.push(&piece).map_err(faulty)?;
     }
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                if (body.len() + chunk.len()) as u64 > request.limit {
-                    return Err(too_large(request, status));
-                }
-                if body.try_reserve(chunk.len()).is_err() {
-                    return Err(no_room(request));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(None) => break,
-            Err(why) => return Err(failure(request, &why)),
-        }
-    }
+    let body = body.finish().map_err(faulty)?;
     Ok(Incoming {
         status,
         headers,
@@ -219,35 +207,40 @@ async fn read(
     })
 }
 
+async fn next(request: &Outgoing<'_>, body: &mut Body) -> Result<Option<Bytes>, Failure> {
+    let piece = body.next().await;
+    piece.map_err(|cause| failure(request, &cause))
+}
+
 /// The same into a sink. The timeout is for each piece: a large file may take as long as it comes.
 async fn pour(
     lane: &Lane,
     request: &Outgoing<'_>,
-    mut response: reqwest::Response,
+    response: Response<Body>,
     sink: &dyn Sink,
 ) -> Result<Incoming, Failure> {
     let local = |error| Failure {
         error,
         outcome: Outcome::Final,
     };
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
-    let length = response.content_length();
-    sink.begin(status, &headers, length).map_err(local)?;
-    loop {
-        let piece = pin!(async {
-            let piece = response.chunk().await;
-            piece.map_err(|why| failure(request, &why))
-        });
-        match in_time(lane, request, piece).await? {
-            Some(bytes) => sink.take(bytes).await.map_err(local)?,
-            None => break,
-        }
+    let (head, mut pieces) = response.into_parts();
+    let status = head.status.as_u16();
+    if unpack::is_packed(&head.headers) {
+        let message = format!(
+            "{}: the server packed a file although it was asked not to",
+            request.label()
+        );
+        return Err(local(Error::new(Status::Protocol, message)));
+    }
+    sink.begin(status, &head.headers, pieces.length())
+        .map_err(local)?;
+    while let Some(bytes) = in_time(lane, request, pin!(next(request, &mut pieces))).await? {
+        sink.take(bytes).await.map_err(local)?;
     }
     sink.end().await.map_err(local)?;
     Ok(Incoming {
         status,
-        headers,
+        headers: head.headers,
         body: Bytes::new(),
     })
 }
@@ -279,39 +272,43 @@ fn too_large(request: &Outgoing<'_>, status: u16) -> Failure {
     }
 }
 
-fn failure(request: &Outgoing<'_>, why: &reqwest::Error) -> Failure {
+fn failure(request: &Outgoing<'_>, cause: &Cause) -> Failure {
     let label = request.label();
-    let cause = root_cause(why);
-    let (error, outcome) = if let Some(tls) = find::<rustls::Error>(why) {
-        let advice = match tls {
-            rustls::Error::InvalidCertificate(_) => {
-                "check the host in the URL, or name the authority with evrim_options_set_ca_file"
-            }
-            _ => "check that the port speaks https, TLS 1.2 or later",
-        };
+    let root = cause.root();
+    let (error, outcome) = if let Some(tls) = cause.find::<rustls::Error>() {
+        let advice = tls::advice(tls);
         let message = format!("{label}: no secure connection: {tls}; {advice}");
         (Error::new(Status::Tls, message), Outcome::Final)
-    } else if why.is_connect() && why.is_timeout() {
+    } else if let Some(short) = cause
+        .find::<std::io::Error>()
+        .filter(|io| error::is_shortage(io))
+    {
+        let message = format!("{label}: the system gives no more resources: {short}");
+        let outcome = match cause.stage {
+            Stage::Exchanging => Outcome::Broken,
+            _ => Outcome::NotConnected,
+        };
+        (Error::new(Status::Io, message).retryable(true), outcome)
+    } else if cause.stage == Stage::ConnectingLate {
         let message = format!(
             "{label}: no connection within the connect timeout: check that the host is reachable, \
              or raise it with evrim_options_set_connect_timeout_ms"
         );
         (Error::new(Status::Timeout, message), Outcome::NotConnected)
-    } else if why.is_dns() {
+    } else if cause.is_name() {
+        let message =
+            format!("{label}: the host name can't be resolved: {root}; check the name and the DNS");
+        (Error::new(Status::Network, message), Outcome::NotConnected)
+    } else if cause.stage == Stage::Connecting {
         let message = format!(
-            "{label}: the host name can't be resolved: {cause}; check the name and the DNS"
+            "{label}: can't connect: {root}; check that the server is running and the port is right"
         );
         (Error::new(Status::Network, message), Outcome::NotConnected)
-    } else if why.is_connect() {
-        let message = format!(
-            "{label}: can't connect: {cause}; check that the server is running and the port is right"
-        );
-        (Error::new(Status::Network, message), Outcome::NotConnected)
-    } else if why.is_builder() {
-        let message = format!("{label}: the request can't be made: {cause}");
+    } else if cause.stage == Stage::Making {
+        let message = format!("{label}: the request can't be made: {root}");
         (Error::invalid_argument(message), Outcome::Final)
-    } else if is_broken_connection(why) {
-        let message = format!("{label}: the connection ended before the whole answer: {cause}");
+    } else if cause.stage == Stage::Unsent || cause.is_broken_connection() {
+        let message = format!("{label}: the connection ended before the whole answer: {root}");
         // An unsent body means an untouched request.
         let outcome = if request.sent.load(Ordering::Relaxed) {
             Outcome::Broken
@@ -321,60 +318,11 @@ fn failure(request: &Outgoing<'_>, why: &reqwest::Error) -> Failure {
         (Error::new(Status::Network, message), outcome)
     } else {
         let message = format!(
-            "{label}: the answer is not proper HTTP: {cause}; check that the URL is the Evrim API's"
+            "{label}: the answer is not proper HTTP: {root}; check that the URL is the Evrim API's"
         );
         (Error::new(Status::Protocol, message), Outcome::Final)
     };
     Failure { error, outcome }
-}
-
-fn is_broken_connection(why: &reqwest::Error) -> bool {
-    use std::io::ErrorKind::*;
-    let is_io = find::<std::io::Error>(why).is_some_and(|io| {
-        matches!(
-            io.kind(),
-            ConnectionReset
-                | ConnectionAborted
-                | BrokenPipe
-                | UnexpectedEof
-                | NotConnected
-                | TimedOut
-        )
-    });
-    // hyper's own error type can't be named here without one more dependency: its words are stable.
-    is_io
-        || causes(why).any(|cause| {
-            let text = cause.to_string();
-            text.contains("connection closed before message completed")
-                || text.contains("error reading a body from connection")
-                || text.contains("channel closed")
-        })
-}
-
-fn causes<'a>(
-    why: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(why), |&error| {
-        // An io::Error shows its inner error's source, not the inner error itself.
-        match error
-            .downcast_ref::<std::io::Error>()
-            .and_then(|io| io.get_ref())
-        {
-            Some(inner) => Some(inner as &(dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-}
-
-fn find<'a, E: StdError + 'static>(why: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    causes(why).find_map(|cause| cause.downcast_ref::<E>())
-}
-
-fn root_cause(why: &reqwest::Error) -> String {
-    causes(why)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
 }
 
 impl Incoming {
@@ -525,32 +473,5 @@ fn what_to_do(status: Status, advice: Advice) -> Option<String> {
         (Status::Permission, _) => Some("this user may not do this".to_owned()),
         (Status::RateLimited | Status::Server, _) => Some("try again later".to_owned()),
         _ => None,
-    }
-}
-
-/// A request body that tells when it was taken: from then on the server may have the request.
-struct Watched {
-    bytes: Option<Bytes>,
-    sent: Arc<AtomicBool>,
-}
-
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.sent.store(true, Ordering::Relaxed);
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }

@@ -47,15 +47,7 @@ fn cancel_ends_a_call_that_connects() {
 
 #[test]
 fn cancel_ends_a_call_that_resolves_a_name() {
-    let library = c::scratch("lib").join("slow_names.so");
-    let output = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
-        .args(c::FLAGS)
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(c::root().join("tests/c/slow_names.c"))
-        .output()
-        .expect("a C compiler");
-    c::assert_success(&output);
+    let library = c::preload("tests/c/slow_names.c");
     run_with("name", false, |command| {
         command.env("LD_PRELOAD", library);
     });

@@ -299,6 +299,10 @@ fn a_proposed_name_leads_nowhere_but_into_the_folder() {
             &format!("filename=\"{long}.pdf\""),
             &format!("{}.pdf", &long[..179]),
         ),
+        (
+            &format!("filename=\"{} . {long}\"", &long[..177]),
+            &long[..177],
+        ),
     ] {
         let _ = fs::remove_dir_all(&inner);
         fs::create_dir(&inner).expect("a folder");

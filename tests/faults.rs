@@ -305,6 +305,22 @@ fn a_rotation_that_is_cancelled_leads_those_who_wait_to_the_credentials() {
     scene.recovers();
 }
 
+/// Whoever is long on the way, as a large download is, may outlive more than one token.
+#[test]
+fn a_token_that_runs_out_on_the_way_is_renewed_each_time() {
+    let config = Config {
+        access_lifetime: Duration::from_secs(1),
+        ..Config::default()
+    };
+    let scene = Scene::with(config, Options::default());
+    // The server looks at the token after it.
+    let slow = FaultKind::Delay(Duration::from_millis(2500));
+    scene.sandbox.fault(Fault::new(GET, slow).times(2));
+    assert_eq!(scene.get().expect("with the third token"), 200);
+    assert_eq!(scene.sandbox.counters().answered(401), 2);
+    assert_eq!(scene.sandbox.counters().sign_ins, 0);
+}
+
 // ---- connections that go
 
 #[test]

@@ -48,7 +48,15 @@ fn lists_and_items_come_by_name() {
 fn a_page_of_html_is_no_empty_list() {
     let sandbox = sandbox(Duration::ZERO);
     let mut program = Dialogue::signed_in(&sandbox);
-    for kind in ["html", "empty", "status:200,body=\"text\"", "status:204"] {
+    for kind in [
+        "html",
+        "empty",
+        "status:200,body=\"text\"",
+        "status:204",
+        // Looks like a list at its first byte.
+        "garbage",
+        "status:200,body=[{\"id\": 1},",
+    ] {
         sandbox.fault(Fault::parse(&format!("*={kind}")).expect("a fault"));
         for call in [
             &["get_reports"][..],
@@ -255,6 +263,20 @@ fn pages_follow_each_other_to_the_end() {
     );
 }
 
+/// Half a page, or none, is no end of the list.
+#[test]
+fn a_page_that_is_no_json_is_not_the_last() {
+    let sandbox = sandbox(Duration::ZERO);
+    let mut program = Dialogue::signed_in(&sandbox);
+    for kind in ["garbage", "status:200,body={\"next\": ", "html", "empty"] {
+        program.get("v0/reports/").expect("OK");
+        sandbox.fault(Fault::parse(&format!("/v0/*={kind}")).expect("a fault"));
+        let answer = program.ask(&["next_page"]);
+        assert_eq!(answer.expect("ERROR_PROTOCOL").get("response"), "no");
+        sandbox.clear_faults();
+    }
+}
+
 #[test]
 fn a_page_on_another_server_is_not_asked_for() {
     let sandbox = sandbox(Duration::ZERO);
@@ -329,5 +351,27 @@ fn a_report_is_read_field_by_field_as_the_server_sent_it() {
             "4" => assert_eq!(sent, odd),
             _ => {}
         }
+    }
+}
+
+/// A document is read as a whole or not at all: not by one function and not by the other.
+#[test]
+fn an_answer_that_is_no_json_has_nothing_at_any_pointer() {
+    let program = c::compile("tests/c/fields.c");
+    let sandbox = sandbox(Duration::ZERO);
+    for body in [
+        "<html>",
+        "[1, 1e400]",
+        "[1",
+        &format!("[1,{}]", "[".repeat(500) + &"]".repeat(500)),
+    ] {
+        sandbox.clear_faults();
+        let kind = FaultKind::Status {
+            status: 200,
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        sandbox.fault(Fault::new("/echo/", kind));
+        c::run(c::command_at(&program, &sandbox).args(["none", "echo/"]));
     }
 }

@@ -8,6 +8,7 @@ use crate::ffi::guard;
 use crate::ffi::library::{copy, evrim_string_free};
 use crate::ffi::options::{evrim_options, or_default};
 use crate::ffi::status::evrim_status;
+use crate::ffi::thread_end;
 
 /// A session with the server: its tokens, its credentials and its connections. Any number of threads
 /// may use one client at once.
@@ -40,7 +41,7 @@ pub unsafe extern "C" fn evrim_new(
     client: *mut *mut evrim_client,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(std::ptr::null(), error, || {
         let client = guard::out(client, std::ptr::null_mut(), "client")?;
         let url = guard::text(url, "url")?;
         let username = guard::text(username, "username")?;
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn evrim_from_token(
     client: *mut *mut evrim_client,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(std::ptr::null(), error, || {
         let client = guard::out(client, std::ptr::null_mut(), "client")?;
         let url = guard::text(url, "url")?;
         let access = guard::text(access_token, "access_token")?;
@@ -103,7 +104,7 @@ pub unsafe extern "C" fn evrim_from_env(
     client: *mut *mut evrim_client,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(std::ptr::null(), error, || {
         let client = guard::out(client, std::ptr::null_mut(), "client")?;
         *client = hand_over(environment::client(or_default(options))?);
         Ok(())
@@ -121,7 +122,9 @@ pub unsafe extern "C" fn evrim_set_token(
     client: *mut evrim_client,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || guard::shared(client, "client")?.0.set_token())
+    guard::io(client, error, || {
+        guard::shared(client, "client")?.0.set_token()
+    })
 }
 
 /// Buys a new access token with the refresh token. A server that rotates refresh tokens sends a new one
@@ -135,7 +138,9 @@ pub unsafe extern "C" fn evrim_refresh_token(
     client: *mut evrim_client,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || guard::shared(client, "client")?.0.refresh_token())
+    guard::io(client, error, || {
+        guard::shared(client, "client")?.0.refresh_token()
+    })
 }
 
 /// Asks the server whether it accepts the access token, and writes its answer to `*valid`. A token that
@@ -148,7 +153,7 @@ pub unsafe extern "C" fn evrim_validate_token(
     valid: *mut bool,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let valid = guard::out(valid, false, "valid")?;
         *valid = guard::shared(client, "client")?.0.validate_token()?;
         Ok(())
@@ -296,7 +301,8 @@ pub unsafe extern "C" fn evrim_free(client: *mut evrim_client) {
         // SAFETY: the caller passes a client of this library, once; the count that it holds goes.
         let client = unsafe { Arc::from_raw(client) };
         client.0.close();
-        Some(())
+        // With the last handle the connections go, and their runtime with them.
+        thread_end::run(|| drop(client)).ok()
     });
 }
 

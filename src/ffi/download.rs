@@ -109,7 +109,7 @@ pub unsafe extern "C" fn evrim_download_to(
     user_data: *mut c_void,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let client = guard::shared(client, "client")?;
         let path = guard::text(path, "path")?;
         let write = write.ok_or_else(|| Error::invalid_argument("write is NULL"))?;
@@ -152,7 +152,7 @@ fn save(
     error: *mut *mut evrim_error,
     download: impl FnOnce(&Client, &Path) -> Result<PathBuf>,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let saved_as = guard::out(saved_as, std::ptr::null_mut(), "saved_as").ok();
         let client = guard::shared(client, "client")?;
         let destination = guard::text(destination, "destination")?;

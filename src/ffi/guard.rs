@@ -7,9 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
+use crate::ffi::client::evrim_client;
 use crate::ffi::error::{self, evrim_error};
 use crate::ffi::sigpipe::HoldSigpipe;
 use crate::ffi::status::evrim_status;
+use crate::ffi::thread_end;
 
 /// Runs a function that can fail; its error goes to `error` unless that is NULL.
 pub fn call(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> evrim_status {
@@ -39,10 +41,18 @@ pub fn call(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> 
     status
 }
 
-/// The same for a function that writes to the network.
-pub fn io(error: *mut *mut evrim_error, work: impl FnOnce() -> Result<()>) -> evrim_status {
-    let _held = HoldSigpipe::new();
-    call(error, work)
+/// The same for a function that writes to the network. A client may be NULL, or not be there yet.
+pub fn io(
+    client: *const evrim_client,
+    error: *mut *mut evrim_error,
+    work: impl FnOnce() -> Result<()>,
+) -> evrim_status {
+    // SAFETY: the caller passes NULL or a client.
+    let client = unsafe { client.as_ref() };
+    // Connections of our own raise no signal.
+    let may_signal = client.is_none_or(|client| client.0.is_proxied());
+    let _held = may_signal.then(HoldSigpipe::new);
+    call(error, || thread_end::run(work)?)
 }
 
 /// Changes a handle that one thread has for itself; a value that is refused changes nothing.
@@ -212,10 +222,10 @@ mod tests {
 
     #[test]
     fn a_panic_without_a_place_for_the_error_has_its_status_all_the_same() {
-        for work in [call, io] {
-            let status = work(null_mut(), || panic!("a fault"));
-            assert_eq!(status as i32, INTERNAL);
-        }
+        let status = call(null_mut(), || panic!("a fault"));
+        assert_eq!(status as i32, INTERNAL);
+        let status = io(null_mut(), null_mut(), || panic!("a fault"));
+        assert_eq!(status as i32, INTERNAL);
         let status = set(&raw mut *Box::new(1), "number", |_| panic!("a fault"));
         assert_eq!(status as i32, INTERNAL);
     }

@@ -19,3 +19,13 @@ mod resources;
 mod response;
 mod sigpipe;
 mod status;
+mod thread_end;
+
+/// The functions of the header, for the fuzz targets: C finds them by their names.
+#[cfg(fuzzing)]
+pub mod all {
+    pub use super::{
+        callback::*, client::*, download::*, error::*, library::*, options::*, request::*,
+        resources::*, response::*, status::*,
+    };
+}

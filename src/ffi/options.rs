@@ -137,7 +137,8 @@ pub unsafe extern "C" fn evrim_options_set_ca_pem(
 }
 
 /// Whether the system's certificate authorities are trusted. Default: true. Without them only those of
-/// evrim_options_set_ca_file() are.
+/// evrim_options_set_ca_file() are. Whether a certificate was revoked is not looked at, neither in a list
+/// nor by OCSP.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_options_set_system_ca(

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn evrim_request(
     response: *mut *mut evrim_response,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let response = guard::out(response, std::ptr::null_mut(), "response")?;
         let client = guard::shared(client, "client")?;
         let method = guard::text(method, "method")?;
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn evrim_request_with(
     response: *mut *mut evrim_response,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let response = guard::out(response, std::ptr::null_mut(), "response")?;
         let client = guard::shared(client, "client")?;
         let method = guard::text(method, "method")?;

@@ -232,7 +232,7 @@ pub unsafe extern "C" fn evrim_next_page(
     next: *mut *mut evrim_response,
     error: *mut *mut evrim_error,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let next = guard::out(next, std::ptr::null_mut(), "next")?;
         let client = guard::shared(client, "client")?;
         if let Some(page) = client.0.next_page(&guard::handle(page, "page")?.0)? {
@@ -248,7 +248,7 @@ fn answer(
     error: *mut *mut evrim_error,
     ask: impl FnOnce(&Client) -> Result<Response>,
 ) -> evrim_status {
-    guard::io(error, || {
+    guard::io(client, error, || {
         let response = guard::out(response, std::ptr::null_mut(), "response")?;
         let client = guard::shared(client, "client")?;
         *response = evrim_response::hand_over(ask(&client.0)?);

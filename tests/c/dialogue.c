@@ -361,6 +361,12 @@ static bool obey_by_name(char **field)
         status = evrim_submit_research(client, field[1], field[2], field[3], field[4],
                                        field[4] ? field[5] : NULL,
                                        field[4] && field[5] ? field[6] : NULL, &response, &error);
+    } else if (strcmp(field[0], "request_with") == 0) {
+        evrim_request_options *extra = evrim_request_options_new();
+        if (evrim_request_options_add_query(extra, "page", "1") != EVRIM_OK)
+            die("no query");
+        status = evrim_request_with(client, field[1], field[2], extra, &response, &error);
+        evrim_request_options_free(extra);
     } else if (strcmp(field[0], "next_page") == 0) {
         status = evrim_next_page(client, old, &response, &error);
     } else {

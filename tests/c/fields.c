@@ -149,12 +149,32 @@ static void require(void)
     evrim_error_free(error);
 }
 
+/* An answer that is no JSON has nothing at any pointer, whichever function asks. */
+static void read_nothing(evrim_client *client, const char *path)
+{
+    evrim_error *error;
+    char *json;
+    evrim_status status = evrim_request(client, "GET", path, NULL, 0, &response, &error);
+    EXPECT(EVRIM_OK, status, error);
+    CHECK(evrim_response_type(response, "") == EVRIM_JSON_NONE);
+    CHECK(evrim_response_type(response, "/0") == EVRIM_JSON_NONE);
+    CHECK(evrim_response_copy_json(response, "/0", &json, &error) == EVRIM_ERROR_PROTOCOL && json == NULL);
+    CHECK(strstr(evrim_error_message(error), "no value at \"/0\": it is not JSON"));
+    evrim_error_free(error);
+    evrim_response_free(response);
+}
+
 int main(int argc, char **argv)
 {
     evrim_status status;
     evrim_error *error;
     evrim_client *client = sign_in(NULL);
-    CHECK(argc == 2);
+    CHECK(argc >= 2);
+    if (argc == 3) {
+        read_nothing(client, argv[2]);
+        evrim_free(client);
+        return 0;
+    }
     status = evrim_get_report(client, atoi(argv[1]), &response, &error);
     EXPECT(EVRIM_OK, status, error);
     write_value("");

@@ -5,14 +5,21 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use hyper::Response;
 use loom::sync::Condvar;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
 
+use crate::cause::Cause;
+use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::events::Events;
 use crate::options::Options;
 use crate::process::Process;
+use crate::route::Body;
 use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Timer;
+use crate::watched::Watched;
 
 pub struct Lanes;
 
@@ -40,19 +47,33 @@ impl SessionSeat {
 
 #[derive(Default)]
 pub struct Lane {
+    pub route: Route,
     pub call_timer: Timer,
     pub attempt_timer: Timer,
 }
 
-impl Lane {
-    pub fn http(&self) -> &reqwest::Client {
+#[derive(Default)]
+pub struct Route;
+
+impl Route {
+    pub async fn send(
+        &self,
+        _: &Method,
+        _: &Url,
+        _: HeaderMap,
+        _: Watched,
+    ) -> Result<Response<Body>, Cause> {
         unreachable!("the model answers in the transport's place")
     }
 }
 
 impl Lanes {
-    pub fn of(_: &Options, _: bool) -> Seat {
+    pub fn of(_: &Options, _: &Endpoint) -> Seat {
         Seat(Arc::new(Lanes))
+    }
+
+    pub fn is_proxied(&self) -> bool {
+        false
     }
 
     /// The steps of the real one: work until it waits, hand out events, go on.

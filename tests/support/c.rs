@@ -24,8 +24,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The shared library that cargo built beside this test.
+/// The shared library that cargo built beside this test, or another one, such as one with a sanitizer.
 pub fn library() -> PathBuf {
+    if let Some(library) = std::env::var_os("EVRIM_TEST_LIBRARY") {
+        return library.into();
+    }
     let deps = std::env::current_exe().expect("the test has a path");
     deps.with_file_name("libevrim.so")
 }
@@ -66,6 +69,7 @@ pub fn compile(source: &str) -> PathBuf {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let output = Command::new(compiler)
         .args(FLAGS)
+        .args(more_flags().split_whitespace())
         .arg("-g")
         .arg("-I")
         .arg(root().join("include"))
@@ -83,6 +87,31 @@ pub fn compile(source: &str) -> PathBuf {
     );
     done.insert(source.to_owned(), program.clone());
     program
+}
+
+/// Flags besides, such as those for a sanitizer.
+fn more_flags() -> String {
+    std::env::var("EVRIM_TEST_CFLAGS").unwrap_or_default()
+}
+
+/// Whether the programs look for their faults themselves.
+pub fn is_sanitized() -> bool {
+    more_flags().contains("-fsanitize")
+}
+
+/// Compiles what is to be preloaded into a program.
+pub fn preload(source: &str) -> PathBuf {
+    let library = scratch("lib").join(source.replace(['/', '.'], "_") + ".so");
+    let output = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
+        .args(FLAGS)
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(root().join(source))
+        .args(["-ldl", "-lpthread"])
+        .output()
+        .expect("a C compiler");
+    assert_success(&output);
+    library
 }
 
 /// A command that runs a program with the library, and with nothing else of Evrim's in its environment.

@@ -1,4 +1,5 @@
 //! A TCP proxy on loopback that spoils what comes back, and can be told at any time what to do.
+#![allow(dead_code)]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use socket2::SockRef;
 
 /// What happens to the next bytes, on old connections as on new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,51 @@ pub enum Mode {
     DropRequest(u64),
     /// The same, but the request arrives.
     DropAnswer(u64),
+    /// The connection comes about and ends.
+    Shut,
+    /// The request is not taken off the wire.
+    Deaf,
+    /// What follows this place in an answer is spoilt.
+    Spoilt(Place, Spoiling),
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// So many bytes from the start, whatever they are: for TLS.
+    Byte(usize),
+    StatusLine,
+    Headers,
+    Body,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoiling {
+    Cut,
+    Reset,
+    Stall,
+    Drip,
+    /// In a body as many bytes as there were; before it other ones, and then the end.
+    Garbage,
+}
+
+impl Place {
+    /// Where it is in an answer that begins with these bytes.
+    fn find(self, answer: &[u8]) -> usize {
+        match self {
+            Place::Byte(at) => at,
+            Place::StatusLine => 9,
+            // In the middle of the first one.
+            Place::Headers => 30,
+            Place::Body => {
+                let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+                end.map_or(answer.len(), |end| end + 4)
+            }
+        }
+    }
+}
+
+/// What spoilt answers drip by.
+const DRIP: Duration = Duration::from_millis(300);
 
 pub struct FaultProxy {
     port: u16,
@@ -74,6 +121,10 @@ impl FaultProxy {
         format!("http://127.0.0.1:{}/prod", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn set(&self, mode: Mode) {
         *lock(&self.shared.mode) = mode;
     }
@@ -114,6 +165,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(client) = client else { continue };
         let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        if *lock(&shared.mode) == Mode::Shut {
+            continue;
+        }
         let shared = shared.clone();
         thread::spawn(move || connection(number, Arc::new(client), &shared));
     }
@@ -124,6 +178,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 struct State {
     /// How much of the present answer has come.
     passed: AtomicUsize,
+    /// Where it is spoilt.
+    place: AtomicUsize,
     is_reset: AtomicBool,
 }
 
@@ -176,6 +232,13 @@ fn requests(
         match mode {
             Mode::Reset => return state.is_reset.store(true, Ordering::SeqCst),
             Mode::DropRequest(every) if number % every == 0 => return,
+            Mode::Deaf => {
+                thread::sleep(Duration::from_millis(10));
+                if shared.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                continue;
+            }
             _ => {}
         }
         let Ok(count) = client.read(&mut buffer) else {
@@ -226,6 +289,17 @@ fn answers(
                 }
                 client.write_all(bytes)
             }
+            Mode::Spoilt(place, spoiling) => {
+                if before == 0 {
+                    state.place.store(place.find(bytes), Ordering::SeqCst);
+                }
+                let (good, rest) = bytes.split_at(first(state.place.load(Ordering::SeqCst)).len());
+                let good = client.write_all(good);
+                if !rest.is_empty() && !spoil(client, rest, place, spoiling, shared, state) {
+                    return;
+                }
+                good
+            }
             Mode::Drip(size, pause) => bytes.chunks(size).try_for_each(|piece| {
                 thread::sleep(pause);
                 client.write_all(piece)
@@ -235,5 +309,38 @@ fn answers(
         if sent.is_err() {
             return;
         }
+    }
+}
+
+/// What comes in place of these bytes; false if that is the end.
+fn spoil(
+    mut client: &TcpStream,
+    rest: &[u8],
+    place: Place,
+    spoiling: Spoiling,
+    shared: &Shared,
+    state: &State,
+) -> bool {
+    match spoiling {
+        Spoiling::Cut => false,
+        Spoiling::Stall => true,
+        Spoiling::Reset => {
+            let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
+            state.is_reset.store(true, Ordering::SeqCst);
+            // Ends the thread that reads, and sends nothing: the last handle's end is the reset.
+            let _ = client.shutdown(Shutdown::Read);
+            false
+        }
+        Spoiling::Garbage if place == Place::Body => {
+            client.write_all(&vec![b'~'; rest.len()]).is_ok()
+        }
+        Spoiling::Garbage => {
+            let _ = client.write_all(b"220 mail.example.org ESMTP\0\r\n\r\n");
+            false
+        }
+        Spoiling::Drip => rest.iter().all(|byte| {
+            thread::sleep(DRIP);
+            !shared.stopped.load(Ordering::SeqCst) && client.write_all(&[*byte]).is_ok()
+        }),
     }
 }

@@ -85,7 +85,8 @@ async fn refresh(shared: &Shared, call: &Call) -> Result<Reply, Reply> {
     }
     let access = shared.mint_derived(Kind::Access, config.access_lifetime, claims.password);
     let mut answer = json!({"access": access});
-    if config.rotate {
+    let rotates = shared.state().rotate;
+    if rotates {
         shared.state().blacklist.extend(claims.id);
         let next = shared.mint_derived(Kind::Refresh, config.refresh_lifetime, claims.password);
         answer["refresh"] = next.into();

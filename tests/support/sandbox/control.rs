@@ -13,8 +13,10 @@ pub fn answer(shared: &Shared, call: &Call) -> Option<Reply> {
     Some(match (call.method.as_str(), path.trim_end_matches('/')) {
         ("GET", "counters") => Reply::json(200, &shared.state().counters.to_json()),
         ("DELETE", "counters") => {
-            shared.state().counters.reset();
-            done()
+            let mut state = shared.state();
+            let before = state.counters.to_json();
+            state.counters.reset();
+            Reply::json(200, &before)
         }
         ("POST", "faults") => match Fault::from_json(&body()) {
             Ok(fault) => {
@@ -43,11 +45,15 @@ pub fn answer(shared: &Shared, call: &Call) -> Option<Reply> {
             shared.drop_connections();
             done()
         }
+        ("POST", "rotate") => {
+            shared.state().rotate = body()["on"].as_bool().unwrap_or(true);
+            done()
+        }
         ("POST", "documents") => {
             shared.renew_documents();
             done()
         }
-        (_, "counters" | "faults" | "revoke" | "user" | "drop" | "documents") => {
+        (_, "counters" | "faults" | "revoke" | "user" | "drop" | "rotate" | "documents") => {
             Reply::detail(405, "not with this method")
         }
         _ => Reply::detail(404, "no such control"),

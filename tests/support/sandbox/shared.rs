@@ -46,6 +46,8 @@ pub struct State {
     /// The newest time of issue: no two tokens share one.
     last_issued: i64,
     pub blacklist: HashSet<String>,
+    /// As in the config, until told otherwise.
+    pub rotate: bool,
     pub throttle: Option<(Instant, u32)>,
     pub tasks: Vec<Submitted>,
     pub documents: HashMap<(u64, Format), Arc<Document>>,
@@ -67,7 +69,6 @@ impl Shared {
     pub fn new(config: Config, port: u16) -> Shared {
         Shared {
             key: token::key(&config.key),
-            config,
             port,
             closing: watch::Sender::new(0),
             state: Mutex::new(State {
@@ -78,11 +79,13 @@ impl Shared {
                 revoked_until: 0,
                 last_issued: 0,
                 blacklist: HashSet::new(),
+                rotate: config.rotate,
                 throttle: None,
                 tasks: Vec::new(),
                 documents: HashMap::new(),
                 document_revision: 1,
             }),
+            config,
         }
     }
 
