@@ -141,9 +141,7 @@ const DEPTH: usize = 4;
 
 thread_local! {
     /// The sessions whose callbacks are running on this thread.
-    // The model's form of this has no const.
-    #[allow(clippy::missing_const_for_thread_local)]
-    static INSIDE: Cell<[usize; DEPTH]> = Cell::new([0; DEPTH]);
+    static INSIDE: Cell<[usize; DEPTH]> = const { Cell::new([0; DEPTH]) };
 }
 
 struct Inside {

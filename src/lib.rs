@@ -8,10 +8,13 @@
 
 #![deny(unsafe_code)]
 // The model has no transport and no C interface.
-#![cfg_attr(evrim_model, allow(dead_code, unused_imports))]
+#![cfg_attr(
+    evrim_model,
+    allow(dead_code, unused_imports, clippy::new_without_default)
+)]
 // What a caller passes must not be able to stop the program, and a library does not print.
 #![cfg_attr(
-    not(test),
+    not(any(test, evrim_model)),
     deny(
         clippy::unwrap_used,
         clippy::expect_used,

@@ -2,6 +2,6 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(evrim_model)");
+    println!("cargo:rustc-check-cfg=cfg(evrim_model, fuzzing)");
     println!("cargo:rustc-cfg=evrim_model");
 }

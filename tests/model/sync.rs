@@ -9,9 +9,19 @@ use std::task::{Context, Poll, Waker};
 
 pub use loom::sync::MutexGuard;
 use loom::sync::atomic::{AtomicBool as LoomBool, AtomicUsize};
-pub use loom::thread_local;
 
 use super::World;
+
+/// loom's has no `const`.
+macro_rules! model_thread_local {
+    ($(#[$about:meta])* static $name:ident: $kind:ty = const { $value:expr };) => {
+        loom::thread_local! {
+            $(#[$about])*
+            static $name: $kind = $value;
+        }
+    };
+}
+pub(crate) use model_thread_local as thread_local;
 
 /// Each step is a place where a fork may find the thread.
 fn step() {
