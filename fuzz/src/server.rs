@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+/// How long a connection is kept that nothing comes on.
+const IDLE: Duration = Duration::from_millis(500);
+
 pub struct Answer {
     pub bytes: Vec<u8>,
     pub then: Then,
@@ -103,6 +106,8 @@ impl Server {
 
 fn serve(mut stream: TcpStream, script: &Script) {
     let _ = stream.set_nodelay(true);
+    // A client that lives on keeps its connections; the server need not.
+    let _ = stream.set_read_timeout(Some(IDLE));
     let mut bytes = Vec::new();
     while let Some(target) = request(&mut stream, &mut bytes) {
         let mut parts = target.split('/').skip_while(|part| *part != "t");
