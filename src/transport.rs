@@ -25,7 +25,7 @@ use crate::outcome::{self, Advice, LONGEST_ASKED_WAIT, Outcome};
 use crate::route::Body;
 use crate::secret;
 use crate::tls;
-use crate::unpack::{self, Damaged, Fault, Gathered};
+use crate::unpack::{self, Damaged, Fault, Gathered, Unpacker};
 use crate::watched::Watched;
 
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
@@ -223,19 +223,42 @@ async fn pour(
         error,
         outcome: Outcome::Final,
     };
-    let (head, mut pieces) = response.into_parts();
+    let damaged = |why| failure(request, &Cause::new(Stage::Exchanging, why));
+    let (mut head, mut pieces) = response.into_parts();
     let status = head.status.as_u16();
+    let mut length = pieces.length();
+    let mut unpacker = None;
+    // It was asked not to be. The whole can be unpacked, a part of it is of no use.
     if unpack::is_packed(&head.headers) {
-        let message = format!(
-            "{}: the server packed a file although it was asked not to",
-            request.label()
-        );
-        return Err(local(Error::new(Status::Protocol, message)));
+        if status == 206 {
+            let message = format!(
+                "{}: the server sent a part of a packed file",
+                request.label()
+            );
+            return Err(local(Error::new(Status::Protocol, message)));
+        }
+        unpacker = Some(Unpacker::new(&mut head.headers));
+        length = None;
     }
-    sink.begin(status, &head.headers, pieces.length())
-        .map_err(local)?;
+    sink.begin(status, &head.headers, length).map_err(local)?;
     while let Some(bytes) = in_time(lane, request, pin!(next(request, &mut pieces))).await? {
-        sink.take(bytes).await.map_err(local)?;
+        match &mut unpacker {
+            None => sink.take(bytes).await.map_err(local)?,
+            Some(unpacker) => {
+                for piece in bytes.chunks(Unpacker::PIECE) {
+                    let unpacked = unpacker.push(piece).map_err(damaged)?;
+                    if !unpacked.is_empty() {
+                        sink.take(unpacked).await.map_err(local)?;
+                    }
+                }
+            }
+        }
+    }
+    if let Some(unpacker) = unpacker {
+        let rest = unpacker.finish().map_err(damaged)?;
+        if !rest.is_empty() {
+            sink.take(rest).await.map_err(local)?;
+        }
     }
     sink.end().await.map_err(local)?;
     Ok(Incoming {

@@ -1,8 +1,9 @@
-//! Gathers a body in memory: unpacked where it is packed, and no larger than allowed.
+//! Unpacks a body where it is packed: gathered in memory, no larger than allowed, or piece by piece.
 
 use std::fmt;
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 
@@ -74,6 +75,30 @@ impl Gathered {
                 Err(why) => Err(fault(decoder.get_mut(), why)),
             },
         }
+    }
+}
+
+/// For a body that nobody gathers.
+pub struct Unpacker(MultiGzDecoder<Vec<u8>>);
+
+impl Unpacker {
+    /// So little at a time that what it unpacks to is no great matter.
+    pub const PIECE: usize = 4096;
+
+    pub fn new(headers: &mut HeaderMap) -> Unpacker {
+        headers.remove(CONTENT_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+        Unpacker(MultiGzDecoder::new(Vec::new()))
+    }
+
+    pub fn push(&mut self, piece: &[u8]) -> Result<Bytes, Damaged> {
+        self.0.write_all(piece).map_err(Damaged)?;
+        Ok(std::mem::take(self.0.get_mut()).into())
+    }
+
+    pub fn finish(mut self) -> Result<Bytes, Damaged> {
+        self.0.try_finish().map_err(Damaged)?;
+        Ok(std::mem::take(self.0.get_mut()).into())
     }
 }
 
