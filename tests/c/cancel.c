@@ -343,7 +343,7 @@ static void clones_are_left_alone(void)
     start(&other, clone, GET_REPORTS);
     await_counter(line, "/running", 2);
     cancel_and_join(&other, "a clone");
-    CHECK(one.status == EVRIM_ERROR_INTERNAL);
+    CHECK(__atomic_load_n(&one.status, __ATOMIC_SEQ_CST) == EVRIM_ERROR_INTERNAL);
     join(&one);
     EXPECT_STATUS(EVRIM_OK, one.status);
     /* And the other way round. */
@@ -427,13 +427,13 @@ static void without_a_call(void)
     evrim_free(client);
 }
 
-static volatile sig_atomic_t is_over;
+static bool is_over;
 
 static void *calls_until_over(void *data)
 {
     evrim_client *client = data;
     long done = 0;
-    while (!is_over) {
+    while (!__atomic_load_n(&is_over, __ATOMIC_SEQ_CST)) {
         evrim_error *error;
         evrim_status status = make_call(client, done % 7 == 0 ? REFRESH : GET_REPORTS, &error);
         if (status != EVRIM_ERROR_CANCELLED) {
@@ -516,7 +516,7 @@ static void at_any_moment(void)
         nanosleep(&pause, NULL);
         evrim_cancel(cancels++ % 2 ? client : clone);
     }
-    is_over = 1;
+    __atomic_store_n(&is_over, true, __ATOMIC_SEQ_CST);
     for (i = 0; i < THREADS; i++) {
         void *count;
         CHECK(pthread_join(threads[i], &count) == 0);

@@ -227,11 +227,13 @@ static inline void *run_caller(void *data)
     struct caller *caller = data;
     evrim_error *error;
     __atomic_store_n(&caller->has_begun, true, __ATOMIC_SEQ_CST);
-    caller->status = make_call(caller->client, caller->call, &error);
+    evrim_status status = make_call(caller->client, caller->call, &error);
     caller->ended = now_ms();
-    if (caller->status != evrim_error_status(error)) {
-        caller->status = EVRIM_ERROR_INTERNAL;
+    if (status != evrim_error_status(error)) {
+        status = EVRIM_ERROR_INTERNAL;
     }
+    /* Another thread may look before the end. */
+    __atomic_store_n(&caller->status, status, __ATOMIC_SEQ_CST);
     evrim_error_free(error);
     return NULL;
 }
