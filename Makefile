@@ -7,7 +7,7 @@
 #   make check      all tests; make check-django: the C programs against a real Django server
 #   make check-long the tests that take minutes, in full, and those against Django with them
 #   make check-asan, check-ubsan, check-valgrind, check-tsan   the C programs and the library under a sanitizer
-#   make check-miri the border to C and what decides, in Miri, if that is installed
+#   make check-miri the border to C, in Miri, if that is installed
 #   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make bench      what a call costs, beside libcurl and others; BENCH=--quick only shows that it works;
 #                   make bench-update puts the last run into README.md
