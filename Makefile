@@ -9,7 +9,7 @@
 #                   doubles of the crates; check-reproducible: the same bytes from another folder
 #   make check-long the tests that take minutes, in full, and those against Django with them
 #   make check-asan, check-ubsan, check-valgrind, check-tsan   the C programs and the library under a sanitizer
-#   make check-miri the border to C and what decides, in Miri, if that is installed
+#   make check-miri the border to C, in Miri, if that is installed
 #   make fuzz       random input, for FUZZ_SECONDS each; TARGET=... for one of them, see fuzz/README.md
 #   make soak       one process, eight threads, a server on which everything goes wrong at random, for
 #                   SOAK_SECONDS, an hour unless told; PLANT=leak or PLANT=twice shows that it can fail
