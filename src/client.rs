@@ -169,12 +169,15 @@ impl Client {
 
     /// Another handle on the same session.
     pub fn clone_with(&self, options: Option<Options>) -> Result<Client> {
-        let options = match options {
-            Some(options) => options.or_callbacks_of(&self.options),
-            None => self.options.clone(),
+        let (options, lanes) = match options {
+            Some(options) => {
+                let options = options.or_callbacks_of(&self.options);
+                let lanes = Lanes::of(&options, &self.shared.endpoint);
+                (options, lanes)
+            }
+            None => (self.options.clone(), self.lanes.clone()),
         };
         self.shared.endpoint.check(options.allow_insecure_http)?;
-        let lanes = Lanes::of(&options, &self.shared.endpoint);
         Ok(Client {
             shared: self.shared.clone(),
             _own_seat: (!self.shared.seat.covers(&lanes)).then(|| SessionSeat::beside(&lanes)),

@@ -70,6 +70,12 @@ impl Seat {
     }
 }
 
+impl Clone for Seat {
+    fn clone(&self) -> Seat {
+        Seat::take(self.0.clone())
+    }
+}
+
 impl Deref for Seat {
     type Target = Lanes;
 

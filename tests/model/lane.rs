@@ -23,6 +23,7 @@ use crate::watched::Watched;
 
 pub struct Lanes;
 
+#[derive(Clone)]
 pub struct Seat(Arc<Lanes>);
 
 impl Deref for Seat {
