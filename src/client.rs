@@ -472,24 +472,27 @@ impl Client {
         if is_tried || is_over || !session.can_renew(tokens) {
             return Ok(false);
         }
-        *renewed = true;
         if by_credentials && !session.may_sign_in() {
             return Ok(false);
         }
-        Box::pin(self.renew(call, tokens, by_credentials)).await?;
+        // What another call had begun before may bring a token that this refusal is true of as well.
+        *renewed = Box::pin(self.renew(call, tokens, by_credentials)).await?;
         Ok(true)
     }
 
-    /// Has `seen` replaced, by this call or by another that is at it already.
-    async fn renew(&self, call: &Call<'_>, seen: &Tokens, by_credentials: bool) -> Result<()> {
+    /// Has `seen` replaced, by this call or by another that is at it already: whether by this one.
+    async fn renew(&self, call: &Call<'_>, seen: &Tokens, by_credentials: bool) -> Result<bool> {
         loop {
             match self.session().turn(call.process, Kind::Renew, Some(seen)) {
-                Turn::Fresh => return Ok(()),
-                Turn::Lead(leader) => return self.lead(call, leader, seen, by_credentials).await,
+                Turn::Fresh => return Ok(false),
+                Turn::Lead(leader) => {
+                    self.lead(call, leader, seen, by_credentials).await?;
+                    return Ok(true);
+                }
                 Turn::Follow(attempt) => match attempt.shared(self.options.patience()).await {
                     // A refresh alone may fail where a sign-in still helps.
                     Some(Err(_)) if attempt.kind() != Kind::Renew => {}
-                    Some(result) => return result,
+                    Some(result) => return result.map(|()| false),
                     None => {}
                 },
             }

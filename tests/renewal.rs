@@ -980,6 +980,27 @@ fn without_auto_renew_nothing_is_renewed() {
 // ---- one renewal at a time
 
 #[test]
+fn a_renewal_that_had_begun_before_a_refusal_is_not_the_last_word_on_it() {
+    let scene = Scene::new();
+    let client = scene.signed_in();
+    // The token that it brings is made at once, refused with the others, and a second on its way.
+    let slow = FaultKind::Drip {
+        chunk: 16,
+        pause: Duration::from_millis(60),
+    };
+    scene.fault("POST /token/refresh/", slow, 1);
+    thread::scope(|scope| {
+        let refresh = scope.spawn(|| client.refresh_token());
+        scene.wait_for("POST /token/refresh/", 1);
+        thread::sleep(Duration::from_millis(100));
+        scene.refuse_old_tokens();
+        get(&client).expect("renewed once more");
+        refresh.join().expect("no panic").expect("an answer");
+    });
+    assert_eq!(scene.seen("POST /token/refresh/"), 2);
+}
+
+#[test]
 fn however_many_threads_ask_there_is_one_renewal() {
     for rotate in [false, true] {
         let scene = Scene::with(Config {
