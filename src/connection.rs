@@ -135,24 +135,26 @@ impl Connection {
     }
 
     async fn connect(&self) -> Result<SendRequest<Watched>, Cause> {
-        let failed = |why: BoxError| Cause::new(Stage::Connecting, why);
         let connected = tokio::time::timeout(self.connect_timeout, async {
             let stream = self.open().await?;
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             // It ends with the connection. What went wrong, the request hears.
             tokio::spawn(async { drop(connection.await) });
-            Ok(sender)
+            Ok::<_, BoxError>(sender)
         });
-        match connected.await {
-            Ok(result) => result.map_err(|why: BoxError| {
-                if is_late(&*why) {
-                    Cause::new(Stage::ConnectingLate, why)
-                } else {
-                    failed(why)
-                }
-            }),
-            Err(late) => Err(Cause::new(Stage::ConnectingLate, late)),
+        let mut cause = match connected.await {
+            Ok(Ok(sender)) => return Ok(sender),
+            Ok(Err(why)) => Cause::new(Stage::Connecting, why),
+            Err(late) => return Err(Cause::new(Stage::ConnectingLate, late)),
+        };
+        // The connector shares the time out among a host's addresses.
+        if cause
+            .find::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+        {
+            cause.stage = Stage::ConnectingLate;
         }
+        Err(cause)
     }
 
     async fn open(&self) -> Result<Box<dyn Stream>, BoxError> {
@@ -163,13 +165,4 @@ impl Connection {
             Some((tls, name)) => Box::new(tls.connect(name.clone(), socket).await?),
         })
     }
-}
-
-/// The connector shares the time out among a host's addresses.
-fn is_late(why: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(why), |&error| error.source()).any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
-    })
 }
