@@ -4,6 +4,7 @@ pub use crate::disposition::{file_name, safe};
 pub use crate::endpoint::{Endpoint, display};
 pub use crate::ffi::all as c;
 pub use crate::json::text_at;
+pub use crate::json_value::parse as value;
 pub use crate::jwt::claims;
 pub use crate::outcome::{Advice, LONGEST_ASKED_WAIT, Outcome};
 pub use crate::retry::Policy;

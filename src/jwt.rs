@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
 use zeroize::Zeroizing;
+
+use crate::json::{Node, Text};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Claims {
@@ -22,22 +23,22 @@ pub fn claims(token: &str) -> Option<Claims> {
         return None;
     };
     let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload).ok()?);
-    let payload: Value = serde_json::from_slice(&payload).ok()?;
-    payload.as_object()?;
+    let payload = Node::parse(&payload).filter(Node::is_object)?;
+    let kind = payload.pointer("/token_type").and_then(Node::as_text);
     Some(Claims {
-        expires_at: seconds(&payload, "exp"),
-        issued_at: seconds(&payload, "iat"),
-        is_refresh: payload.get("token_type").and_then(Value::as_str) == Some("refresh"),
+        expires_at: seconds(&payload, "/exp"),
+        issued_at: seconds(&payload, "/iat"),
+        is_refresh: kind.map(Text::as_str) == Some("refresh"),
     })
 }
 
 /// A NumericDate may have a fraction; what is no date at all is taken as absent.
-fn seconds(payload: &Value, name: &str) -> Option<i64> {
-    let number = payload.get(name)?;
-    match number.as_i64() {
+fn seconds(payload: &Node, pointer: &str) -> Option<i64> {
+    let number = payload.pointer(pointer)?;
+    match number.as_int() {
         Some(whole) => Some(whole).filter(|seconds| *seconds >= 0),
         None => number
-            .as_f64()
+            .as_double()
             .filter(|seconds| (0.0..9e15).contains(seconds))
             .map(|seconds| seconds as i64),
     }

@@ -2,9 +2,9 @@
 //!
 //! A request travels down this list, its answer up again:
 //! `ffi` → `resources`, `download` → `client` → `session`, `call`, `token_calls` → `retry`, `transport` → `lane` →
-//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `endpoint`, `jwt`,
-//! `clock`, `cancel`, `process`, `secret`, `outcome`, `callback`, `header`, `encode`, `disposition`, `proxy`, `fork`,
-//! `timer`, `socket`, `names`, `watched`, `unpack`, `cause`, `sync`).
+//! `route` → `connection` → `tls` → the ground (`options`, `request`, `error`, `response`, `json`, `json_value`,
+//! `endpoint`, `jwt`, `clock`, `cancel`, `process`, `secret`, `outcome`, `callback`, `header`, `encode`,
+//! `disposition`, `proxy`, `fork`, `timer`, `socket`, `names`, `watched`, `unpack`, `cause`, `sync`).
 
 #![deny(unsafe_code)]
 // The model has no transport and no C interface.
@@ -49,6 +49,7 @@ mod fork;
 pub mod fuzzing;
 mod header;
 mod json;
+mod json_value;
 mod jwt;
 #[cfg_attr(evrim_model, path = "../tests/model/lane.rs")]
 mod lane;

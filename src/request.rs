@@ -10,6 +10,7 @@ use crate::encode;
 use crate::error::{Error, Result, Status};
 use crate::header;
 use crate::json;
+use crate::json_value;
 
 /// How deep a pointer may lead into a body.
 const DEEPEST: usize = 100;
@@ -65,7 +66,7 @@ impl Request {
 
     /// The same with a value that is JSON text.
     pub fn set_json(&mut self, pointer: &str, text: &[u8]) -> Result<()> {
-        let value = serde_json::from_slice(text).map_err(|why| not_json(&why))?;
+        let value = json_value::parse(text).map_err(|why| not_json(&why))?;
         self.set(pointer, value)
     }
 

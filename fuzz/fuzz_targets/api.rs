@@ -44,9 +44,14 @@ fn server() -> &'static Server {
 fuzz_target!(|input: &[u8]| {
     let server = server();
     let mut input = Unstructured::new(input);
-    let answers = api::answers::read(&mut input, server.port);
+    let scheme = match api::answers::byte(&mut input) % 2 {
+        0 => "http",
+        _ => "https",
+    };
+    let url = format!("{scheme}://127.0.0.1:{}/prod", server.port);
+    let answers = api::answers::read(&mut input, &url);
     let script = server.play(Script::new(answers));
-    let mut world = api::world::World::new(input, server.port, script);
+    let mut world = api::world::World::new(input, &url, script);
     world.live();
     drop(world);
     server.settle();

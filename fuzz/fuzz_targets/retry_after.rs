@@ -32,6 +32,7 @@ fuzz_target!(|input: &[u8]| {
     {
         assert_eq!(advice.after, Some(Duration::from_secs(seconds.into())));
     }
+    harness::planted(seconds.is_some_and(|seconds| seconds % 100 == 41));
     let is_known = ["retry-after-ms", "retry-after"]
         .iter()
         .any(|name| headers.contains_key(*name));

@@ -3,6 +3,7 @@
 
 pub mod response;
 pub mod server;
+pub mod tls;
 
 use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
@@ -10,11 +11,37 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evrim::fuzzing::c;
+use serde_json::Value;
 
 /// Whether the defects that the targets hold on purpose are there: the check that fuzzing finds them.
 pub fn is_planted() -> bool {
     static PLANTED: OnceLock<bool> = OnceLock::new();
     *PLANTED.get_or_init(|| std::env::var_os("EVRIM_FUZZ_PLANT").is_some())
+}
+
+/// Where a target holds such a defect: behind what only a mutation brings.
+pub fn planted(here: bool) {
+    assert!(!(is_planted() && here), "a defect on purpose");
+}
+
+/// What serde_json reads. An object with its private name in it, which it takes for something else, is
+/// read as the library does.
+pub fn json(text: &[u8]) -> Option<Value> {
+    let ours = evrim::fuzzing::value(text).ok();
+    if !ours.as_ref().is_some_and(has_private_name) {
+        assert_eq!(ours, serde_json::from_slice(text).ok());
+    }
+    ours
+}
+
+fn has_private_name(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_private_name),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.starts_with("$serde_json::") || has_private_name(value)),
+        _ => false,
+    }
 }
 
 /// A token with this payload; its signature is as good as any to a client.

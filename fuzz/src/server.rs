@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use socket2::SockRef;
+use crate::tls::{self, Line};
 
 /// How long a connection is kept that nothing comes on.
 const IDLE: Duration = Duration::from_millis(500);
@@ -15,6 +15,8 @@ const IDLE: Duration = Duration::from_millis(500);
 pub struct Answer {
     pub bytes: Vec<u8>,
     pub then: Then,
+    /// Whether they go past TLS, where there is TLS.
+    pub is_raw: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Then {
     /// The connection is kept.
     Keep,
     Close,
+    /// Ends it without the end that TLS has of its own.
+    Cut,
     /// Ends it with RST.
     Reset,
 }
@@ -69,6 +73,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         prepare(port);
+        let tls = tls::prepare();
         let current = Arc::new(Mutex::new(Arc::new(Script::default())));
         let scripts = current.clone();
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -76,7 +81,15 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let script = lock(&scripts).clone();
-                let thread = thread::spawn(move || serve(stream, &script));
+                let tls = tls.clone();
+                let thread = thread::spawn(move || {
+                    let _ = stream.set_nodelay(true);
+                    // A client that lives on keeps its connections; the server need not.
+                    let _ = stream.set_read_timeout(Some(IDLE));
+                    if let Some(line) = Line::accept(stream, &tls) {
+                        serve(line, &script);
+                    }
+                });
                 lock(&threads).push(thread);
             }
         });
@@ -104,32 +117,32 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, script: &Script) {
-    let _ = stream.set_nodelay(true);
-    // A client that lives on keeps its connections; the server need not.
-    let _ = stream.set_read_timeout(Some(IDLE));
+fn serve(mut line: Line, script: &Script) {
     let mut bytes = Vec::new();
-    while let Some(target) = request(&mut stream, &mut bytes) {
+    while let Some(target) = request(&mut line, &mut bytes) {
         let mut parts = target.split('/').skip_while(|part| *part != "t");
         if let Some(number) = parts.nth(1).and_then(|number| number.parse().ok()) {
             lock(&script.begun).insert(number);
             script.changed.notify_all();
         }
         let next = lock(&script.answers).pop_front();
-        let Answer { bytes, then } = next.unwrap_or_else(|| usual(&target));
-        let written = stream.write_all(&bytes);
-        if then == Then::Reset {
-            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        }
-        if written.is_err() || then != Then::Keep {
-            break;
+        let answer = next.unwrap_or_else(|| usual(&target));
+        let written = match answer.is_raw {
+            true => line.socket().write_all(&answer.bytes),
+            false => line.write_all(&answer.bytes).and_then(|()| line.flush()),
+        };
+        match answer.then {
+            Then::Keep if written.is_ok() => {}
+            Then::Keep | Then::Close => break,
+            Then::Cut => return line.cut(),
+            Then::Reset => return line.reset(),
         }
     }
-    let _ = stream.shutdown(Shutdown::Write);
+    line.close();
 }
 
 /// Reads one request to its end; its path.
-fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<String> {
+fn request(line: &mut Line, bytes: &mut Vec<u8>) -> Option<String> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);
@@ -148,7 +161,7 @@ fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<String> {
             }
         }
         let mut more = [0; 4096];
-        match stream.read(&mut more) {
+        match line.read(&mut more) {
             Ok(count) if count > 0 => bytes.extend_from_slice(&more[..count]),
             _ => return None,
         }
@@ -194,6 +207,7 @@ pub fn reply(status: u16, headers: &str, body: &[u8]) -> Answer {
     Answer {
         bytes,
         then: Then::Keep,
+        is_raw: false,
     }
 }
 

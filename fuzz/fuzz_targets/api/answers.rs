@@ -47,51 +47,60 @@ const BODIES: [&str; 12] = [
     "abcdefghi",
 ];
 
-pub fn read(input: &mut Unstructured<'_>, port: u16) -> Vec<Answer> {
+/// `url` is the server's.
+pub fn read(input: &mut Unstructured<'_>, url: &str) -> Vec<Answer> {
     let count = byte(input) % 9;
     (0..count)
-        .map_while(|_| (!input.is_empty()).then(|| answer(input, port)))
+        .map_while(|_| (!input.is_empty()).then(|| answer(input, url)))
         .collect()
 }
 
-fn answer(input: &mut Unstructured<'_>, port: u16) -> Answer {
+fn answer(input: &mut Unstructured<'_>, url: &str) -> Answer {
     let kind = byte(input);
     match kind % 16 {
         0 => Answer {
             bytes: Vec::new(),
             then: Then::Close,
+            is_raw: false,
         },
         1 => Answer {
             bytes: Vec::new(),
             then: Then::Reset,
+            is_raw: false,
         },
         // Anything at all. It ends, so that nothing is waited for.
         2 => Answer {
             bytes: bytes(input),
-            then: Then::Close,
+            then: if kind & 32 == 0 {
+                Then::Close
+            } else {
+                Then::Cut
+            },
+            is_raw: kind & 16 != 0,
         },
         3 => {
-            let whole = http(input, port);
+            let whole = http(input, url);
             let cut = usize::from(byte(input)) * whole.bytes.len() / 256;
             Answer {
                 bytes: whole.bytes[..cut].to_vec(),
-                then: if kind & 16 == 0 {
-                    Then::Close
-                } else {
-                    Then::Reset
+                then: match kind & (16 | 32) {
+                    0 => Then::Close,
+                    32 => Then::Cut,
+                    _ => Then::Reset,
                 },
+                is_raw: false,
             }
         }
-        4 => chunked(input, port),
+        4 => chunked(input, url),
         5..=7 => tokens(input),
-        _ => http(input, port),
+        _ => http(input, url),
     }
 }
 
-fn http(input: &mut Unstructured<'_>, port: u16) -> Answer {
+fn http(input: &mut Unstructured<'_>, url: &str) -> Answer {
     let status = STATUSES[usize::from(byte(input)) % STATUSES.len()];
     let headers = headers(input);
-    reply(status, &headers, &body(input, port))
+    reply(status, &headers, &body(input, url))
 }
 
 fn headers(input: &mut Unstructured<'_>) -> String {
@@ -100,25 +109,23 @@ fn headers(input: &mut Unstructured<'_>) -> String {
         .collect()
 }
 
-fn body(input: &mut Unstructured<'_>, port: u16) -> Vec<u8> {
+fn body(input: &mut Unstructured<'_>, url: &str) -> Vec<u8> {
     let kind = usize::from(byte(input));
     match BODIES.get(kind % 16) {
-        Some(body) => body
-            .replace('@', &format!("http://127.0.0.1:{port}/prod"))
-            .into_bytes(),
+        Some(body) => body.replace('@', url).into_bytes(),
         // Larger than a piece, for downloads.
         None if kind % 16 == 15 => vec![b'x'; kind * 512],
         None => bytes(input),
     }
 }
 
-fn chunked(input: &mut Unstructured<'_>, port: u16) -> Answer {
+fn chunked(input: &mut Unstructured<'_>, url: &str) -> Answer {
     let mut bytes = format!(
         "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n{}\r\n",
         headers(input)
     )
     .into_bytes();
-    let body = body(input, port);
+    let body = body(input, url);
     for chunk in body.chunks(usize::from(byte(input)) + 1) {
         bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
         bytes.extend_from_slice(chunk);
@@ -129,6 +136,7 @@ fn chunked(input: &mut Unstructured<'_>, port: u16) -> Answer {
     Answer {
         bytes,
         then: if ends { Then::Keep } else { Then::Close },
+        is_raw: false,
     }
 }
 

@@ -81,10 +81,10 @@ fn at(text: &Text) -> *const c_char {
 }
 
 impl<'a> World<'a> {
-    pub fn new(input: Unstructured<'a>, port: u16, script: Arc<Script>) -> World<'a> {
+    pub fn new(input: Unstructured<'a>, url: &str, script: Arc<Script>) -> World<'a> {
         World {
             input,
-            url: CString::new(format!("http://127.0.0.1:{port}/prod")).expect("no NUL"),
+            url: CString::new(url).expect("no NUL"),
             script,
             clients: [null_mut(); SLOTS],
             options: [null_mut(); SLOTS],
@@ -185,8 +185,14 @@ impl<'a> World<'a> {
         let status = status as i32;
         // SAFETY: just written by the call, or NULL.
         match unsafe { error.as_ref() } {
-            // SAFETY: as above.
-            Some(error) => unsafe { check(status, has_result, *error) },
+            // SAFETY: as above, but for the defect.
+            Some(error) => unsafe {
+                check(status, has_result, *error);
+                if harness::is_planted() && c::evrim_error_http_status(*error) >= 500 {
+                    c::evrim_error_free(*error);
+                    text(c::evrim_error_message(*error));
+                }
+            },
             None => {
                 check_status(status);
                 assert!(!has_result || status == 0);
@@ -862,15 +868,6 @@ impl<'a> World<'a> {
             let slot = self.slot();
             let error = self.errors[slot];
             check(c::evrim_error_status(error) as i32, false, error);
-            if harness::is_planted() && c::evrim_error_http_status(error) == 418 {
-                // A defect on purpose, for the check that fuzzing finds one.
-                c::evrim_error_free(error);
-                harness::touch(
-                    text(c::evrim_error_message(error))
-                        .unwrap_or_default()
-                        .as_bytes(),
-                );
-            }
         }
     }
 
