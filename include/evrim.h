@@ -38,7 +38,8 @@
  * name is looked up on one that ends with the lookup, at the latest when the system gives it up.
  * A thread that makes calls needs 128 KiB of stack. Calls may be made while a thread or the process ends,
  * in a destructor of its data or a handler of atexit(): they, and their callbacks, then run on another
- * thread, which ends with the call.
+ * thread, which ends with the call. A thread that first uses the library in such a destructor leaves
+ * some 500 bytes behind.
  *
  * Memory. A body of a request or an answer, or a copy, for which there is not enough memory is
  * EVRIM_ERROR_IO. Where there is not even enough for what is small, or for the values of an answer, the

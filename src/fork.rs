@@ -30,7 +30,8 @@ pub fn generation() -> Option<u32> {
     }
 }
 
-#[cfg(target_os = "linux")]
+// Miri has no madvise().
+#[cfg(all(target_os = "linux", not(miri)))]
 fn make_page() -> Option<*mut AtomicU32> {
     // SAFETY: a new mapping of our own; its size is that of a page or rounded up to one.
     unsafe {
@@ -61,7 +62,7 @@ fn make_page() -> Option<*mut AtomicU32> {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), miri))]
 fn make_page() -> Option<*mut AtomicU32> {
     None
 }

@@ -4,9 +4,9 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::panic::resume_unwind;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
-use std::thread::Builder;
 
 use once_cell::race::OnceBox;
 
@@ -58,36 +58,45 @@ pub fn run<T>(work: impl FnOnce() -> T) -> Result<T> {
 
 struct Lent<F, T> {
     work: Option<F>,
-    result: Option<T>,
+    result: Option<std::thread::Result<T>>,
 }
 
-struct Place<P>(*mut P);
-
-// SAFETY: of the two threads that know the place, one waits until the other has ended.
-unsafe impl<P> Send for Place<P> {}
-
-impl<F: FnOnce() -> T, T> Place<Lent<F, T>> {
-    fn work(self) {
-        // SAFETY: what is lent lives until this thread has ended, and nobody else looks at it.
-        let lent = unsafe { &mut *self.0 };
-        lent.result = lent.work.take().map(|work| work());
-    }
+extern "C" fn work_lent<F: FnOnce() -> T, T>(lent: *mut c_void) -> *mut c_void {
+    // SAFETY: what is lent lives until this thread has ended, and nobody else looks at it.
+    let lent = unsafe { &mut *lent.cast::<Lent<F, T>>() };
+    let work = lent.work.take();
+    lent.result = work.map(|work| catch_unwind(AssertUnwindSafe(work)));
+    ptr::null_mut()
 }
 
-fn elsewhere<T>(work: impl FnOnce() -> T) -> Result<T> {
+/// Not by a thread of std's, which leaves a value on the thread that makes it.
+fn elsewhere<F: FnOnce() -> T, T>(work: F) -> Result<T> {
     let mut lent = Lent {
         work: Some(work),
         result: None,
     };
-    let place = Place(&raw mut lent);
-    let builder = Builder::new().name("evrim-call".to_owned());
+    let mut thread = MaybeUninit::uninit();
     // SAFETY: it is joined before anything that it borrows goes.
-    let thread = unsafe { builder.spawn_unchecked(move || place.work()) };
-    let no_thread = || Error::new(Status::Io, "the system gives no thread for the call");
-    if let Err(panic) = thread.map_err(|_| no_thread())?.join() {
-        resume_unwind(panic);
+    let made = unsafe {
+        libc::pthread_create(
+            thread.as_mut_ptr(),
+            ptr::null(),
+            work_lent::<F, T>,
+            (&raw mut lent).cast(),
+        )
+    };
+    if made == 0 {
+        // SAFETY: it was made, and is joined once.
+        unsafe { libc::pthread_join(thread.assume_init(), ptr::null_mut()) };
     }
-    lent.result.ok_or_else(no_thread)
+    match lent.result {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(panic)) => resume_unwind(panic),
+        None => Err(Error::new(
+            Status::Io,
+            "the system gives no thread for the call",
+        )),
+    }
 }
 
 #[cfg(test)]

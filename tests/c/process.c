@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -311,9 +312,16 @@ static void *short_life(void *makes_calls)
     return NULL;
 }
 
+static long heap_in_use(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return (long)(heap.uordblks + heap.hblkhd);
+}
+
 static void thread_ends(void)
 {
     pthread_t thread;
+    long before, left;
     int i;
     kept = sign_in(NULL);
     CHECK(pthread_key_create(&key, at_end_of_thread) == 0);
@@ -323,6 +331,17 @@ static void thread_ends(void)
         CHECK(pthread_join(thread, NULL) == 0);
     }
     CHECK(calls_at_end == 20);
+    /* Of the one that has, nothing is left. */
+    before = heap_in_use();
+    for (i = 0; i < 100; i++) {
+        CHECK(pthread_create(&thread, NULL, short_life, &key) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+    }
+    left = heap_in_use() - before;
+    if (left > 2000) {
+        fprintf(stderr, "%ld bytes are left of 100 threads\n", left);
+        CHECK(false);
+    }
     all_is_well(kept);
     evrim_free(kept);
 }
