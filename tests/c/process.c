@@ -199,7 +199,7 @@ static void disk_is_full(void)
 /* ---- signals */
 
 static volatile sig_atomic_t interrupts;
-static volatile int is_over;
+static bool is_over;
 
 static void on_signal(int number)
 {
@@ -210,7 +210,7 @@ static void on_signal(int number)
 static void *interrupt(void *data)
 {
     pthread_t target = *(pthread_t *)data;
-    while (!is_over) {
+    while (!__atomic_load_n(&is_over, __ATOMIC_SEQ_CST)) {
         pthread_kill(target, SIGUSR1);
         sleep_ms(1);
     }
@@ -263,7 +263,7 @@ static void interrupted(void)
         CHECK(now_ms() - begin >= 299 && now_ms() - begin < 20000);
         evrim_free(clone);
     }
-    is_over = 1;
+    __atomic_store_n(&is_over, true, __ATOMIC_SEQ_CST);
     CHECK(pthread_join(thread, NULL) == 0);
     printf("%d interrupts\n", (int)interrupts);
     CHECK(interrupts > 500);
