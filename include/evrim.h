@@ -418,12 +418,23 @@ evrim_status evrim_options_set_ca_pem(evrim_options *options,
 
 /**
  * Whether the system's certificate authorities are trusted. Default: true. Without them only those of
- * evrim_options_set_ca_file() are. Whether a certificate was revoked is not looked at, neither in a list
- * nor by OCSP.
+ * evrim_options_set_ca_file() are.
  */
 EVRIM_MUST_USE
 evrim_status evrim_options_set_system_ca(evrim_options *options,
                                          bool trust);
+
+/**
+ * Refuses certificates that were revoked: a PEM file with the revocation lists (CRL) of the server's
+ * authority, and of each one in between. By default no certificate counts as revoked; OCSP is never
+ * asked. With lists, a certificate is refused as well where its authority's list is missing, or past
+ * its nextUpdate. The file is read now: `EVRIM_ERROR_IO` if that fails, `EVRIM_ERROR_TLS` if it holds
+ * no usable list. A second file replaces the first; evrim_clone() gives a session that goes on newer
+ * lists.
+ */
+EVRIM_MUST_USE
+evrim_status evrim_options_set_crl_file(evrim_options *options,
+                                        const char *path);
 
 /**
  * Shows a certificate to a server that asks for one: two PEM files, the certificate with what leads up

@@ -554,6 +554,11 @@ public:
         return check(evrim_options_set_system_ca(changed(), trust), "the choice of authorities");
     }
 
+    options &set_crl_file(const text &path)
+    {
+        return check(evrim_options_set_crl_file(changed(), path.c_str()), "the CRL file");
+    }
+
     options &set_client_certificate(const text &certificate_path, const text &key_path)
     {
         return check(evrim_options_set_client_certificate(changed(), certificate_path.c_str(),

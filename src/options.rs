@@ -103,6 +103,14 @@ impl Options {
         self.tls.no_system_roots = !trust;
     }
 
+    /// Refuses certificates that the lists in a PEM file say were revoked, and those of whose authority it
+    /// holds no list.
+    pub fn set_crl_file(&mut self, path: &Path) -> Result<()> {
+        let pem = read(path, "CRL file")?;
+        self.tls.revoked = Some(tls::revocation_lists(&pem)?);
+        Ok(())
+    }
+
     /// Shows a certificate to servers that ask for one.
     pub fn set_client_certificate(&mut self, certificate: &Path, key: &Path) -> Result<()> {
         let certificate = Zeroizing::new(read(certificate, "client certificate")?);

@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, Der, PrivateKeyDer, TrustAnchor,
+};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use rustls_native_certs::{CertificateResult, ErrorKind};
@@ -33,8 +36,18 @@ pub fn advice(error: &rustls::Error) -> &'static str {
                 "no authority that is trusted here has signed it: check the host in the URL, or \
                  name the authority with evrim_options_set_ca_file"
             }
+            Bad::Revoked => "its authority has taken it back: the server needs a new one",
+            Bad::UnknownRevocationStatus => {
+                "the file of evrim_options_set_crl_file needs the list of its authority as well"
+            }
+            Bad::ExpiredRevocationList | Bad::ExpiredRevocationListContext { .. } => {
+                "a list of evrim_options_set_crl_file is out of date: get the authority's newest"
+            }
             _ => "the server needs another certificate",
         },
+        rustls::Error::InvalidCertRevocationList(_) => {
+            "a list of evrim_options_set_crl_file is not what its authority has signed"
+        }
         rustls::Error::AlertReceived(alert) => match alert {
             AlertDescription::ProtocolVersion => "the server must speak TLS 1.2 or later",
             AlertDescription::HandshakeFailure => {
@@ -64,6 +77,8 @@ pub struct TlsOptions {
     /// Trusted besides the system's.
     pub extra_roots: Option<Certificates>,
     pub no_system_roots: bool,
+    /// Without lists no certificate counts as revoked.
+    pub revoked: Option<RevocationLists>,
     pub identity: Option<Identity>,
     pub tls13_only: bool,
 }
@@ -139,6 +154,48 @@ pub fn certificates(pem: &[u8]) -> Result<Certificates> {
     Ok(Certificates(Arc::new(certificates)))
 }
 
+#[derive(Clone, PartialEq, Eq)]
+pub struct RevocationLists(Arc<Vec<CertificateRevocationListDer<'static>>>);
+
+/// Reads every list of a PEM text; there must be at least one.
+pub fn revocation_lists(pem: &[u8]) -> Result<RevocationLists> {
+    let refuse = |why: &str| Err(Error::new(Status::Tls, format!("the CRL file {why}")));
+    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+    let lists = match lists {
+        Ok(lists) if lists.is_empty() => {
+            return refuse("holds no list: it must be PEM, with -----BEGIN X509 CRL-----");
+        }
+        Ok(lists) => RevocationLists(Arc::new(lists)),
+        Err(why) => return refuse(&format!("is not valid PEM: {why}")),
+    };
+    // The lists are looked at when a verifier is made, for which there has to be any authority.
+    let nobody = TrustAnchor {
+        subject: Der::from_slice(&[]),
+        subject_public_key_info: Der::from_slice(&[]),
+        name_constraints: None,
+    };
+    let roots = RootCertStore {
+        roots: vec![nobody],
+    };
+    match lists.verifier(Arc::new(roots)) {
+        Ok(_) => Ok(lists),
+        Err(why) => refuse(&format!("holds a list that can't be used: {why}")),
+    }
+}
+
+impl RevocationLists {
+    fn verifier(
+        &self,
+        roots: Arc<RootCertStore>,
+    ) -> Result<Arc<WebPkiServerVerifier>, VerifierBuilderError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .with_crls(self.0.iter().cloned())
+            .enforce_revocation_expiration()
+            .build()
+    }
+}
+
 /// The trusted authorities of one set of options: read when first needed, since that is what costs.
 pub struct Trust {
     options: TlsOptions,
@@ -189,8 +246,16 @@ impl Trust {
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
-            .map_err(|why| Error::new(Status::Internal, format!("TLS can't be set up: {why}")))?
-            .with_root_certificates(roots);
+            .map_err(|why| Error::new(Status::Internal, format!("TLS can't be set up: {why}")))?;
+        let builder = match &self.options.revoked {
+            None => builder.with_root_certificates(roots),
+            Some(lists) => {
+                let verifier = lists.verifier(roots).map_err(|why| {
+                    Error::new(Status::Tls, format!("no certificate can be trusted: {why}"))
+                })?;
+                builder.with_webpki_verifier(verifier)
+            }
+        };
         let certified = self
             .options
             .identity

@@ -474,6 +474,10 @@ fn files_that_cannot_be_read_or_used_say_so() {
         "broken.pem",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
+    let broken_crl = write(
+        "broken.crl",
+        "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+    );
     let (one, two) = (Authority::new(), Authority::new());
     let (certificate, key) = one.issue(&folder, "one");
     let (_, other_key) = two.issue(&folder, "two");
@@ -484,6 +488,10 @@ fn files_that_cannot_be_read_or_used_say_so() {
         (format!("ca_file={garbage}"), "TLS"),
         (format!("ca_file={broken}"), "TLS"),
         ("ca_pem=garbage".to_owned(), "TLS"),
+        ("crl_file=/does/not/exist".to_owned(), "IO"),
+        (format!("crl_file={garbage}"), "TLS"),
+        (format!("crl_file={certificate}"), "TLS"),
+        (format!("crl_file={broken_crl}"), "TLS"),
         (format!("client_certificate=/no,{key}"), "IO"),
         (format!("client_certificate={certificate},/no"), "IO"),
         (format!("client_certificate={garbage},{key}"), "TLS"),

@@ -53,12 +53,14 @@ impl Authority {
         fs::create_dir_all(folder.join("new")).expect("a folder");
         let authority = Authority { folder };
         authority.write("index", "");
+        authority.write("number", "01");
         authority.write(
             "config",
             "[ca]\ndefault_ca = own\n[own]\ndatabase = index\nnew_certs_dir = new\nrand_serial = yes\n\
              certificate = ca.pem\nprivate_key = ca.key\ndefault_md = sha256\npolicy = any\n\
-             default_crl_days = 30\ncopy_extensions = none\n\
-             [any]\ncommonName = supplied\n[req]\ndistinguished_name = name\n[name]\n",
+             default_crl_days = 30\ncrlnumber = number\ncrl_extensions = list\ncopy_extensions = none\n\
+             [any]\ncommonName = supplied\n[req]\ndistinguished_name = name\n[name]\n\
+             [list]\nauthorityKeyIdentifier = keyid:always\n",
         );
         authority.openssl(&format!(
             "req -x509 -newkey rsa:2048 -nodes -config config -subj /CN={name} -days 3650 \
@@ -141,19 +143,28 @@ impl Server {
     }
 
     fn get(&self, ca: &Path, identity: Option<(&Path, &Path)>) -> Result<u16, Error> {
-        let mut options = Options::default();
-        options.set_validate_on_start(false);
-        options.set_retries(0).expect("an option");
-        options.set_ca_file(ca).expect("an authority");
+        let mut options = trusting(ca);
         if let Some((certificate, key)) = identity {
             options
                 .set_client_certificate(certificate, key)
                 .expect("a certificate");
         }
+        self.get_with(options)
+    }
+
+    fn get_with(&self, options: Options) -> Result<u16, Error> {
         let url = format!("https://127.0.0.1:{}/prod", self.port);
         let client = Client::from_token(&url, "token", None, options).expect("a client");
         Ok(client.request("GET", "x/", None)?.status())
     }
+}
+
+fn trusting(ca: &Path) -> Options {
+    let mut options = Options::default();
+    options.set_validate_on_start(false);
+    options.set_retries(0).expect("an option");
+    options.set_ca_file(ca).expect("an authority");
+    options
 }
 
 impl Drop for Server {
@@ -248,37 +259,97 @@ fn certificates_that_are_not_to_be_trusted_are_refused_and_each_is_named() {
     refused(unknown, ["UnknownIssuer", named]);
 }
 
-/// Revocation is not looked at, and the header says so: neither lists nor OCSP, stapled or not, nor the
-/// demand for a staple.
-#[test]
-fn a_certificate_that_was_revoked_is_taken() {
-    if !has_openssl() {
-        return;
-    }
-    let authority = Authority::new("revoking");
-    let revoked = Certificate {
+/// A certificate that its authority has taken back, and says so wherever it can: in its list, and by OCSP,
+/// stapled to the handshake, which the certificate demands.
+fn revoked(name: &str) -> Authority {
+    let authority = Authority::new(name);
+    authority.issue(GOOD);
+    authority.issue(Certificate {
         name: "revoked",
         more: "crlDistributionPoints = URI:http://127.0.0.1:9/crl\nauthorityInfoAccess = \
                OCSP;URI:http://127.0.0.1:9/ocsp\ntlsfeature = status_request",
         ..GOOD
-    };
-    authority.issue(revoked);
+    });
     authority.openssl("ca -config config -revoke revoked.pem");
     authority.openssl("ca -config config -gencrl -out crl.pem");
-    // The authority's own word that it is revoked, stapled to the handshake.
     authority.openssl(
         "ocsp -index index -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem -cert revoked.pem \
          -respout staple -ndays 7",
     );
+    authority
+}
+
+#[test]
+fn a_certificate_that_was_revoked_is_refused_by_its_authoritys_list() {
+    if !has_openssl() {
+        return;
+    }
+    let authority = revoked("revoking");
+    let with = |list: &Path| {
+        let mut options = trusting(&authority.path("ca.pem"));
+        options.set_crl_file(list).expect("a list");
+        options
+    };
+    let list = authority.path("crl.pem");
+    let server = Server::start(&authority, "revoked", "");
+    let error = server.get_with(with(&list));
+    let not_sent = error
+        .as_ref()
+        .is_err_and(|error| !error.may_have_been_sent());
+    assert!(not_sent);
+    refused(
+        error,
+        ["certificate: Revoked", "its authority has taken it back"],
+    );
+    let good = Server::start(&authority, "good", "");
+    assert_eq!(good.get_with(with(&list)).expect("not on the list"), 200);
+
+    // Without the right list, or with an old one, nobody can know.
+    let other = revoked("another-revoking");
+    let unknown = good.get_with(with(&other.path("crl.pem")));
+    refused(
+        unknown,
+        ["UnknownRevocationStatus", "the list of its authority"],
+    );
+    authority.openssl(
+        "ca -config config -gencrl -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z -out old.pem",
+    );
+    let old = good.get_with(with(&authority.path("old.pem")));
+    refused(old, ["expired", "get the authority's newest"]);
+
+    // Several lists in one file; and one whose signature is another's.
+    let both = [&list, &other.path("crl.pem")].map(|list| fs::read(list).expect("a list"));
+    fs::write(authority.path("both.pem"), both.concat()).expect("written");
+    let both = good.get_with(with(&authority.path("both.pem")));
+    assert_eq!(both.expect("not on the lists"), 200);
+    let namesake = revoked("revoking-too");
+    namesake.openssl(
+        "req -x509 -key ca.key -config config -subj /CN=revoking -addext subjectKeyIdentifier=hash -out ca.pem",
+    );
+    namesake.openssl("ca -config config -gencrl -out crl.pem");
+    let forged = good.get_with(with(&namesake.path("crl.pem")));
+    refused(
+        forged,
+        ["BadSignature", "is not what its authority has signed"],
+    );
+}
+
+/// Without lists revocation is not looked at, and the header says so: neither what the certificate points
+/// to nor OCSP, stapled or not, nor the demand for a staple.
+#[test]
+fn without_lists_a_certificate_that_was_revoked_is_taken() {
+    if !has_openssl() {
+        return;
+    }
+    let authority = revoked("silent");
     let ca = authority.path("ca.pem");
     for arguments in ["", "-status_file staple"] {
         let server = Server::start(&authority, "revoked", arguments);
         assert_eq!(server.get(&ca, None).expect("taken"), 200);
     }
-    // A library that is to be asked can be told so by shorter lives of certificates alone.
     let header = fs::read_to_string(c::root().join("include/evrim.h")).expect("the header");
     let text = header.replace("\n * ", " ");
-    assert!(text.contains("Whether a certificate was revoked is not looked at"));
+    assert!(text.contains("By default no certificate counts as revoked; OCSP is never asked."));
 }
 
 #[test]

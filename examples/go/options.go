@@ -75,6 +75,14 @@ func WithCAFile(path string) Option {
 	})
 }
 
+// WithCRLFile refuses certificates that the revocation lists in a PEM file name, and those of whose authority
+// it holds no list.
+func WithCRLFile(path string) Option {
+	return textOption("WithCRLFile", path, func(o *C.evrim_options, path *C.char) C.evrim_status {
+		return C.evrim_options_set_crl_file(o, path)
+	})
+}
+
 // WithCAPEM is the same with PEM text in memory.
 func WithCAPEM(pem []byte) Option {
 	return Option{"WithCAPEM", func(o *C.evrim_options) C.evrim_status {

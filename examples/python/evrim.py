@@ -58,6 +58,7 @@ _FUNCTIONS = {
     "evrim_options_set_connect_timeout_ms": (c_int, [c_void_p, c_uint32]),
     "evrim_options_set_total_timeout_ms": (c_int, [c_void_p, c_uint32]),
     "evrim_options_set_ca_file": (c_int, [c_void_p, c_char_p]),
+    "evrim_options_set_crl_file": (c_int, [c_void_p, c_char_p]),
     "evrim_options_set_ca_pem": (c_int, [c_void_p, c_void_p, c_size_t]),
     "evrim_options_set_system_ca": (c_int, [c_void_p, c_bool]),
     "evrim_options_set_client_certificate": (c_int, [c_void_p, c_char_p, c_char_p]),
@@ -593,6 +594,7 @@ _SETTERS: dict = {
     "total_timeout":
         lambda o, v: _lib.evrim_options_set_total_timeout_ms(o, _milliseconds(v, "total_timeout")),
     "ca_file": lambda o, v: _lib.evrim_options_set_ca_file(o, _path(v, "ca_file")),
+    "crl_file": lambda o, v: _lib.evrim_options_set_crl_file(o, _path(v, "crl_file")),
     "ca_pem": lambda o, v: _lib.evrim_options_set_ca_pem(o, _as_bytes(v), len(_as_bytes(v))),
     "system_ca": lambda o, v: _lib.evrim_options_set_system_ca(o, v),
     "client_certificate": lambda o, v: _lib.evrim_options_set_client_certificate(
@@ -766,6 +768,7 @@ class Evrim:
 
     timeout, connect_timeout, total_timeout   seconds: one attempt, one connection, one call in all
     ca_file, ca_pem, system_ca                whom to trust: a path, PEM text, and whether the system's too
+    crl_file                                  a path: revocation lists; who is on them is refused
     client_certificate                        (path of the certificate, path of its key)
     min_tls_version                           "1.2", "1.3", or of ssl.TLSVersion
     proxy                                     a URL; False for none, whatever the environment says

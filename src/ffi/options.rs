@@ -137,8 +137,7 @@ pub unsafe extern "C" fn evrim_options_set_ca_pem(
 }
 
 /// Whether the system's certificate authorities are trusted. Default: true. Without them only those of
-/// evrim_options_set_ca_file() are. Whether a certificate was revoked is not looked at, neither in a list
-/// nor by OCSP.
+/// evrim_options_set_ca_file() are.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn evrim_options_set_system_ca(
@@ -148,6 +147,24 @@ pub unsafe extern "C" fn evrim_options_set_system_ca(
     set(options, |options| {
         options.set_system_ca(trust);
         Ok(())
+    })
+}
+
+/// Refuses certificates that were revoked: a PEM file with the revocation lists (CRL) of the server's
+/// authority, and of each one in between. By default no certificate counts as revoked; OCSP is never
+/// asked. With lists, a certificate is refused as well where its authority's list is missing, or past
+/// its nextUpdate. The file is read now: `EVRIM_ERROR_IO` if that fails, `EVRIM_ERROR_TLS` if it holds
+/// no usable list. A second file replaces the first; evrim_clone() gives a session that goes on newer
+/// lists.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn evrim_options_set_crl_file(
+    options: *mut evrim_options,
+    path: *const c_char,
+) -> evrim_status {
+    set(options, |options| {
+        let path = not_empty(guard::text(path, "path")?, "path")?;
+        options.set_crl_file(Path::new(path))
     })
 }
 

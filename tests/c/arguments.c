@@ -228,6 +228,16 @@ static void try_set_total_timeout_ms(void)
     STATUS(EVRIM_OK, evrim_options_set_total_timeout_ms(options, UINT32_MAX));
 }
 
+static void try_set_crl_file(void)
+{
+    STATUS(INVALID, evrim_options_set_crl_file(NULL, "/dev/null"));
+    EACH_BAD_TEXT(0, STATUS(INVALID, evrim_options_set_crl_file(options, bad)));
+    STATUS(INVALID, evrim_options_set_crl_file(options, ""));
+    STATUS(EVRIM_ERROR_IO, evrim_options_set_crl_file(options, "/no/such/file"));
+    STATUS(EVRIM_ERROR_IO, evrim_options_set_crl_file(options, "/"));
+    STATUS(EVRIM_ERROR_TLS, evrim_options_set_crl_file(options, "/dev/null"));
+}
+
 static void try_set_ca_file(void)
 {
     STATUS(INVALID, evrim_options_set_ca_file(NULL, "/dev/null"));
@@ -1067,6 +1077,7 @@ static const struct {
     {"evrim_options_set_connect_timeout_ms", try_set_connect_timeout_ms},
     {"evrim_options_set_total_timeout_ms", try_set_total_timeout_ms},
     {"evrim_options_set_ca_file", try_set_ca_file},
+    {"evrim_options_set_crl_file", try_set_crl_file},
     {"evrim_options_set_ca_pem", try_set_ca_pem},
     {"evrim_options_set_system_ca", try_set_system_ca},
     {"evrim_options_set_client_certificate", try_set_client_certificate},

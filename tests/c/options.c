@@ -85,6 +85,9 @@ static evrim_status set(evrim_options *options, const char *name, const char *va
     if (IS("ca_file")) {
         return evrim_options_set_ca_file(options, or_null(value));
     }
+    if (IS("crl_file")) {
+        return evrim_options_set_crl_file(options, or_null(value));
+    }
     if (IS("ca_pem")) {
         return set_ca_pem(options, value);
     }

@@ -315,6 +315,7 @@ static void options_count()
     CHECK(status_of([&] { choices.set_header("Host", "x"); }) == status::invalid_argument);
     CHECK(status_of([&] { choices.set_user_agent("a\nb"); }) == status::invalid_argument);
     CHECK(status_of([&] { choices.set_ca_file("/no/such/file"); }) == status::io);
+    CHECK(status_of([&] { choices.set_crl_file("/no/such/file"); }) == status::io);
     CHECK(status_of([&] { choices.set_ca_pem("no certificate"); }) == status::tls);
     CHECK(status_of([&] { choices.set_ca_pem(nullptr); }) == status::invalid_argument);
     CHECK(status_of([&] { choices.set_client_certificate("/no/such", "/file"); }) == status::io);
