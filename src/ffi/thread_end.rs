@@ -56,6 +56,9 @@ pub fn run<T>(work: impl FnOnce() -> T) -> Result<T> {
     }
 }
 
+/// Callbacks run there, too, and some systems give a thread little.
+const STACK: usize = 2 << 20;
+
 struct Lent<F, T> {
     work: Option<F>,
     result: Option<std::thread::Result<T>>,
@@ -76,14 +79,21 @@ fn elsewhere<F: FnOnce() -> T, T>(work: F) -> Result<T> {
         result: None,
     };
     let mut thread = MaybeUninit::uninit();
-    // SAFETY: it is joined before anything that it borrows goes.
+    let mut attributes = MaybeUninit::uninit();
+    // SAFETY: the attributes are used between their beginning and their end; the thread is joined before
+    // anything that it borrows goes.
     let made = unsafe {
-        libc::pthread_create(
+        let attributes = attributes.as_mut_ptr();
+        libc::pthread_attr_init(attributes);
+        libc::pthread_attr_setstacksize(attributes, STACK);
+        let made = libc::pthread_create(
             thread.as_mut_ptr(),
-            ptr::null(),
+            attributes,
             work_lent::<F, T>,
             (&raw mut lent).cast(),
-        )
+        );
+        libc::pthread_attr_destroy(attributes);
+        made
     };
     if made == 0 {
         // SAFETY: it was made, and is joined once.
