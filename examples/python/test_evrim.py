@@ -516,6 +516,7 @@ class Errors(Case):
                               (evrim.InvalidArgumentError, {"min_tls_version": "1.1"}),
                               (evrim.InvalidArgumentError, {"headers": {"Authorization": "x"}}),
                               (evrim.LocalIOError, {"ca_file": "/no/such/file"}),
+                              (evrim.LocalIOError, {"crl_file": "/no/such/file"}),
                               (evrim.TLSError, {"ca_pem": "no certificate"})):
             with self.subTest(options=options):
                 error = self.raised(kind, lambda: Evrim(URL, USERNAME, PASSWORD, **options))
