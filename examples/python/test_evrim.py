@@ -652,6 +652,12 @@ class Threads(Case):
 
 
 class Interrupts(Case):
+    def setUp(self):
+        super().setUp()
+        # What runs in the background is started with Ctrl-C ignored.
+        old = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, old)
+
     def interrupted(self, work, after=0.4):
         with self.assertRaises(KeyboardInterrupt):
             threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)).start()
