@@ -15,7 +15,7 @@ use crate::lane::lock;
 use crate::options::Patience;
 use crate::process::{PerProcess, Process};
 use crate::secret::{self, Secret};
-use crate::sync::{ArcSwap, AtomicBool, Mutex, Notify, OnceBox, OnceCell};
+use crate::sync::{ArcSwap, AtomicBool, Mutex, MutexGuard, Notify, OnceBox, OnceCell};
 use crate::token_calls::{Credentials, Pair};
 
 /// How long before its end a token is renewed while it still serves, and how long before its end
@@ -368,7 +368,11 @@ pub struct Leader<'a> {
 
 impl Leader<'_> {
     /// Replaces both tokens at once. Where no refresh token came, the old one stays.
+    ///
+    /// The lock makes it one step with the attempt's end: whoever has seen the new tokens does not take
+    /// this renewal for one that replaces them.
     pub fn commit(self, mut tokens: Tokens) -> Arc<Tokens> {
+        let state = lock(&self.gate.state);
         let old = self.session.tokens.load();
         tokens.serial = old.serial + 1;
         if tokens.refresh.is_none() {
@@ -376,21 +380,21 @@ impl Leader<'_> {
         }
         let tokens = Arc::new(tokens);
         self.session.tokens.store(tokens.clone());
-        self.end(Ended::Done);
+        self.end(state, Ended::Done);
         tokens
     }
 
     pub fn fail(self, error: &Error, patience: Patience) {
         let error = error.clone();
-        self.end(if error.status() == Status::Timeout {
+        let ended = if error.status() == Status::Timeout {
             Ended::TimedOut(error, patience)
         } else {
             Ended::Failed(error)
-        });
+        };
+        self.end(lock(&self.gate.state), ended);
     }
 
-    fn end(&self, ended: Ended) {
-        let mut state = lock(&self.gate.state);
+    fn end(&self, mut state: MutexGuard<'_, GateState>, ended: Ended) {
         if self.attempt.ended.set(ended).is_ok() {
             state.running = None;
             drop(state);
@@ -401,7 +405,7 @@ impl Leader<'_> {
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        self.end(Ended::Abandoned);
+        self.end(lock(&self.gate.state), Ended::Abandoned);
     }
 }
 

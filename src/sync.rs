@@ -3,8 +3,8 @@
 
 #[cfg(not(evrim_model))]
 mod kinds {
-    pub use std::sync::Mutex;
     pub use std::sync::atomic::AtomicBool;
+    pub use std::sync::{Mutex, MutexGuard};
     pub use std::thread_local;
 
     pub use arc_swap::ArcSwap;

@@ -24,7 +24,7 @@ static RUNNING: Mutex<&str> = Mutex::new("");
 const MODELS: &[(&str, usize, fn())] = &[
     (
         "two_requests_meet_a_refused_token",
-        5,
+        4,
         two_requests_meet_a_refused_token,
     ),
     (
@@ -40,7 +40,7 @@ const MODELS: &[(&str, usize, fn())] = &[
     ),
     (
         "a_cancel_ends_what_has_begun",
-        4,
+        3,
         a_cancel_ends_what_has_begun,
     ),
     (
@@ -70,6 +70,11 @@ const MODELS: &[(&str, usize, fn())] = &[
         "refresh_token_during_a_renewal",
         4,
         refresh_token_during_a_renewal,
+    ),
+    (
+        "a_refused_new_token_is_not_sent_again",
+        4,
+        a_refused_new_token_is_not_sent_again,
     ),
     (
         "one_renews_early_and_the_other_goes_on",
@@ -436,6 +441,20 @@ fn refresh_token_during_a_renewal() {
     );
     assert_eq!(seen.sign_ins, 1);
     assert_pair(&client, world.latest());
+}
+
+/// Whoever has seen the new token, and has it refused, does not take the renewal that it came from, and which may
+/// not have ended yet, for one that replaces it.
+fn a_refused_new_token_is_not_sent_again() {
+    let (world, client) = signed_in(Habits::default(), same);
+    let (_own, other) = at_once(&client, same, Client::refresh_token);
+    if number(client.tokens().access.expose()) == 2 {
+        world.revoke();
+        request(&client).expect("an answer");
+        assert_eq!(world.seen().requests, 2, "once with each token");
+        assert_pair(&client, 3);
+    }
+    other.join().expect("a thread").expect("a refresh");
 }
 
 fn aged(seconds: u64) -> (Rc<World>, Arc<Client>) {

@@ -28,6 +28,23 @@ fn step() {
     World::step();
 }
 
+/// For what is read by several threads and then written by one. Of each atomic loom knows the last access
+/// only: where that is the writer's own, it does not try the write before the others' reads. A count, which
+/// no two can make at once, puts them all in an order.
+struct Order(AtomicUsize);
+
+impl Order {
+    fn new() -> Order {
+        Order(AtomicUsize::new(0))
+    }
+
+    /// Before each access. Relaxed: it makes nothing visible.
+    fn step(&self) {
+        step();
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 pub struct Mutex<T>(loom::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -44,20 +61,20 @@ impl<T> Mutex<T> {
     }
 }
 
-pub struct AtomicBool(LoomBool);
+pub struct AtomicBool(LoomBool, Order);
 
 impl AtomicBool {
     pub fn new(value: bool) -> AtomicBool {
-        AtomicBool(LoomBool::new(value))
+        AtomicBool(LoomBool::new(value), Order::new())
     }
 
     pub fn load(&self, order: Ordering) -> bool {
-        step();
+        self.1.step();
         self.0.load(order)
     }
 
     pub fn store(&self, value: bool, order: Ordering) {
-        step();
+        self.1.step();
         self.0.store(value, order);
     }
 }
@@ -72,6 +89,7 @@ impl std::fmt::Debug for AtomicBool {
 pub struct ArcSwap<T> {
     values: RefCell<Vec<Arc<T>>>,
     place: AtomicUsize,
+    order: Order,
 }
 
 // loom runs all threads of the model on one.
@@ -83,6 +101,7 @@ impl<T> ArcSwap<T> {
         ArcSwap {
             values: RefCell::new(vec![Arc::new(value)]),
             place: AtomicUsize::new(0),
+            order: Order::new(),
         }
     }
 
@@ -91,7 +110,7 @@ impl<T> ArcSwap<T> {
     }
 
     pub fn load_full(&self) -> Arc<T> {
-        step();
+        self.order.step();
         let place = self.place.load(Ordering::Acquire);
         self.values
             .borrow()
@@ -101,7 +120,7 @@ impl<T> ArcSwap<T> {
     }
 
     pub fn store(&self, value: Arc<T>) {
-        step();
+        self.order.step();
         let place = {
             let mut values = self.values.borrow_mut();
             values.push(value);
@@ -114,6 +133,7 @@ impl<T> ArcSwap<T> {
 /// Set once. Stands for `once_cell::sync::OnceCell`, and in a box for `once_cell::race::OnceBox`.
 pub struct OnceCell<T> {
     is_set: LoomBool,
+    order: Order,
     value: std::cell::OnceCell<T>,
 }
 
@@ -127,12 +147,13 @@ impl<T> OnceCell<T> {
     pub fn new() -> OnceCell<T> {
         OnceCell {
             is_set: LoomBool::new(false),
+            order: Order::new(),
             value: std::cell::OnceCell::new(),
         }
     }
 
     pub fn get(&self) -> Option<&T> {
-        step();
+        self.order.step();
         if self.is_set.load(Ordering::Acquire) {
             self.value.get()
         } else {
@@ -141,7 +162,7 @@ impl<T> OnceCell<T> {
     }
 
     pub fn set(&self, value: T) -> Result<(), T> {
-        step();
+        self.order.step();
         match self
             .is_set
             .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire)
@@ -161,6 +182,7 @@ impl<T> std::fmt::Debug for OnceCell<T> {
 /// Of tokio's: a wait ends with the first `notify_waiters` after it was made, polled before or not.
 pub struct Notify {
     calls: AtomicUsize,
+    order: Order,
     waits: loom::sync::Mutex<Waits>,
 }
 
@@ -174,6 +196,7 @@ impl Notify {
     pub fn new() -> Notify {
         Notify {
             calls: AtomicUsize::new(0),
+            order: Order::new(),
             waits: loom::sync::Mutex::new(Waits::default()),
         }
     }
@@ -184,7 +207,7 @@ impl Notify {
     }
 
     pub fn notified(&self) -> Notified<'_> {
-        step();
+        self.order.step();
         Notified {
             notify: self,
             calls: self.calls.load(Ordering::Acquire),
@@ -194,6 +217,7 @@ impl Notify {
 
     pub fn notify_waiters(&self) {
         let mut waits = self.waits();
+        self.order.step();
         self.calls.fetch_add(1, Ordering::AcqRel);
         let wakers = std::mem::take(&mut waits.wakers);
         drop(waits);
