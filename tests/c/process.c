@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
@@ -321,8 +322,8 @@ static long heap_in_use(void)
 static void thread_ends(void)
 {
     pthread_t thread;
-    long before, left;
-    int i;
+    long before, left = LONG_MAX;
+    int i, round;
     kept = sign_in(NULL);
     CHECK(pthread_key_create(&key, at_end_of_thread) == 0);
     for (i = 0; i < 10; i++) {
@@ -331,17 +332,18 @@ static void thread_ends(void)
         CHECK(pthread_join(thread, NULL) == 0);
     }
     CHECK(calls_at_end == 20);
-    /* Of the one that has, nothing is left. */
-    before = heap_in_use();
-    for (i = 0; i < 100; i++) {
-        CHECK(pthread_create(&thread, NULL, short_life, &key) == 0);
-        CHECK(pthread_join(thread, NULL) == 0);
+    /* Of the one that has, nothing is left. What a connection reads into may have grown once; what a thread
+       leaves is there each time. */
+    for (round = 0; round < 5 && left > 2000; round++) {
+        before = heap_in_use();
+        for (i = 0; i < 100; i++) {
+            CHECK(pthread_create(&thread, NULL, short_life, &key) == 0);
+            CHECK(pthread_join(thread, NULL) == 0);
+        }
+        left = heap_in_use() - before;
+        printf("%ld bytes are left of 100 threads\n", left);
     }
-    left = heap_in_use() - before;
-    if (left > 2000) {
-        fprintf(stderr, "%ld bytes are left of 100 threads\n", left);
-        CHECK(false);
-    }
+    CHECK(left <= 2000);
     all_is_well(kept);
     evrim_free(kept);
 }
